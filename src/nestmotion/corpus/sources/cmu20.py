@@ -1,0 +1,141 @@
+"""The CMU motion capture database at 20 fps with HumanML3D's captions: the corpus nestmotion trains on.
+
+Files: `cmu20.npz` (quantised rotations and root paths of all trials on one 23-joint skeleton),
+`trials.csv` (group, fold, description) and `clips.jsonl` (captioned clips).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from nestmotion.core import Motion, canonical_skeleton
+from nestmotion.core.errors import CorpusError
+from nestmotion.core.checksums import sha256_of
+from nestmotion.corpus.source import Caption, Dropped, Span, Trial
+
+__all__ = ["Cmu20"]
+
+FPS = 20.0
+QUAT_SCALE = 32767.0
+
+# Both skeletons rest in the same T-pose with axes along the world's, so a joint's local rotation is
+# carried over as it is. Joints that the source does not move (collars, toes) rest.
+SOURCE_JOINT = {
+    "pelvis": "hip",
+    "left_hip": "lThigh",
+    "right_hip": "rThigh",
+    "spine1": "abdomen",
+    "left_knee": "lShin",
+    "right_knee": "rShin",
+    "spine2": "chest",
+    "left_ankle": "lFoot",
+    "right_ankle": "rFoot",
+    "neck": "neck",
+    "head": "head",
+    "left_shoulder": "lShldr",
+    "right_shoulder": "rShldr",
+    "left_elbow": "lForeArm",
+    "right_elbow": "rForeArm",
+    "left_wrist": "lHand",
+    "right_wrist": "rHand",
+}
+
+
+class Cmu20:
+    """Source over a folder with cmu20.npz, trials.csv and clips.jsonl."""
+
+    name = "cmu20"
+    licence = (
+        "Motion: CMU Graphics Lab Motion Capture Database; free for use, may be included in "
+        "commercially sold products, may not be resold directly, even in converted form. "
+        "Captions: HumanML3D (Guo et al., CVPR 2022), MIT licence, Copyright (c) 2022 Chuan Guo."
+    )
+    acknowledgement = (
+        "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created "
+        "with funding from NSF EIA-0196217."
+    )
+    files = ("cmu20.npz", "trials.csv", "clips.jsonl")
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in self.files:
+            if not (folder / name).is_file():
+                raise CorpusError(f"{folder / name}: missing; the source needs {', '.join(self.files)}")
+
+    def input_checksums(self) -> Mapping[str, str]:
+        return {name: sha256_of(self.folder / name) for name in self.files}
+
+    @cached_property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        try:
+            with np.load(self.folder / "cmu20.npz", allow_pickle=False) as data:
+                return {key: data[key] for key in data}
+        except (ValueError, OSError, EOFError) as error:
+            raise CorpusError(f"{self.folder / 'cmu20.npz'}: not readable ({error})") from None
+
+    @cached_property
+    def _rows(self) -> dict[str, tuple[int, int]]:
+        a = self._arrays
+        return {
+            str(t): (int(s), int(n))
+            for t, s, n in zip(a["trials"], a["start"], a["length"], strict=True)
+        }
+
+    @cached_property
+    def _table(self) -> dict[str, dict[str, str]]:
+        with (self.folder / "trials.csv").open(encoding="utf-8", newline="") as file:
+            return {row["trial"]: row for row in csv.DictReader(file)}
+
+    @cached_property
+    def _spans(self) -> dict[str, list[Span]]:
+        spans = defaultdict(list)
+        with (self.folder / "clips.jsonl").open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    row = json.loads(line)
+                    spans[row["trial"]].append(_span(row))
+                except (KeyError, ValueError) as error:
+                    raise CorpusError(
+                        f"{self.folder / 'clips.jsonl'}:{number}: not a clip ({error})"
+                    ) from None
+        return spans
+
+    def trial_ids(self) -> Sequence[str]:
+        return list(self._rows)
+
+    def read(self, trial_id: str) -> Trial | Dropped:
+        start, length = self._rows[trial_id]
+        row = self._table.get(trial_id)
+        if row is None:
+            return Dropped(trial_id, "not in trials.csv")
+        a = self._arrays
+        column = {str(name): k for k, name in enumerate(a["animated"])}
+        skeleton = canonical_skeleton()
+        stored = a["quat_xyzw"][start : start + length] / QUAT_SCALE
+        quat = np.zeros((length, len(skeleton), 4))
+        quat[..., 3] = 1.0
+        for joint, source in SOURCE_JOINT.items():
+            quat[:, skeleton.index(joint)] = stored[:, column[source]]
+        root = a["root_m"][start : start + length].astype(np.float64)
+        if not (np.isfinite(root).all() and np.abs(quat).max(axis=-1).all()):
+            return Dropped(trial_id, "holds NaN or a rotation of length zero")
+        return Trial(
+            trial_id,
+            row["group"],
+            Motion(skeleton, FPS, root, quat),
+            tuple(self._spans.get(trial_id, ())),
+            int(row["fold"]),
+            f"{row['description']} ({row['subject_description']})",
+        )
+
+
+def _span(row: dict) -> Span:
+    captions = tuple(Caption(c["text"], c.get("start_s"), c.get("end_s")) for c in row["captions"])
+    return Span(row["id"], row["start_s"], row["end_s"], captions, row["official_split"])

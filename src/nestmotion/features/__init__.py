@@ -1,0 +1,8 @@
+"""Feature layout, codec, foot contacts and normalizer."""
+
+from nestmotion.features.codec import decode, encode
+from nestmotion.features.contacts import foot_contacts
+from nestmotion.features.layout import FeatureLayout
+from nestmotion.features.normalizer import Normalizer
+
+__all__ = ["FeatureLayout", "Normalizer", "decode", "encode", "foot_contacts"]

@@ -1,0 +1,136 @@
+"""Motion to features and back.
+
+Encoding describes a motion as seen from its first frame; decoding builds a motion from the root blocks
+and the rotations alone, so that bone lengths hold by construction. Path and velocity say the same
+thing twice. From a network they disagree a little, and decoding reconciles them by least squares:
+velocities rule from frame to frame (smooth, feet hold), the path over seconds (no drift). On features
+that agree, as encoded ones do, the result is exact. docs/adr/0004 says why.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from nestmotion.core import Motion
+from nestmotion.core.edit import canonicalize
+from nestmotion.core.rotations import (
+    quat_apply,
+    quat_conjugate,
+    quat_from_matrix,
+    quat_from_yaw,
+    quat_multiply,
+    quat_to_matrix,
+    rotation_6d_from_matrix,
+    rotation_6d_to_matrix,
+)
+from nestmotion.core.skeleton import Skeleton
+from nestmotion.features.contacts import foot_contacts
+from nestmotion.features.layout import FeatureLayout
+
+__all__ = ["decode", "encode", "reconcile"]
+
+# Over this many seconds the predicted path begins to overrule the integrated velocity.
+PATH_TRUST_S = 1.0
+
+
+def _forward_difference(values: np.ndarray, fps: float) -> np.ndarray:
+    """Change to the next frame a second; the last frame repeats the one before it."""
+    if len(values) < 2:
+        return np.zeros_like(values)
+    step = np.diff(values, axis=0) * fps
+    return np.concatenate((step, step[-1:]))
+
+
+def encode(motion: Motion) -> Float[np.ndarray, "t f"]:
+    """Features of a motion, columns as in FeatureLayout.of(motion.skeleton), float32.
+
+    The motion is first turned and moved so that frame 0 is at the origin facing +Z; heights are kept,
+    y = 0 is the floor.
+    """
+    motion = canonicalize(motion)
+    layout = FeatureLayout.of(motion.skeleton)
+    frames, fps = len(motion), motion.fps
+    heading, root, position = motion.heading_rad, motion.root_m, motion.positions_m
+    turn_back = quat_conjugate(quat_from_yaw(heading))
+    local = motion.quat_local_xyzw.copy()
+    local[:, 0] = quat_multiply(turn_back, local[:, 0])
+    velocity = quat_apply(turn_back[:, None], _forward_difference(position, fps))
+    relative = quat_apply(turn_back[:, None], position[:, 1:] - root[:, None])
+    blocks = {
+        "root_path": root[:, [0, 2]],
+        "root_heading": np.stack((np.cos(heading), np.sin(heading)), axis=1),
+        "root_height": root[:, [1]],
+        "root_velocity": velocity[:, 0, [0, 2]],
+        "heading_velocity": _forward_difference(heading[:, None], fps),
+        "rotations": rotation_6d_from_matrix(quat_to_matrix(local)).reshape(frames, -1),
+        "joint_positions": relative.reshape(frames, -1),
+        "joint_velocities": velocity.reshape(frames, -1),
+        "contacts": foot_contacts(motion),
+    }
+    features = np.empty((frames, layout.size), dtype=np.float32)
+    for name, values in blocks.items():
+        features[:, layout[name]] = values
+    return features
+
+
+def decode(features: Float[np.ndarray, "t f"], skeleton: Skeleton, fps: float) -> Motion:
+    """The motion of a feature matrix, in its canonical frame, from the root blocks and the rotations.
+
+    Raises SettingsError (by way of Motion) when the features hold NaN.
+    """
+    layout = FeatureLayout.of(skeleton)
+    f = np.asarray(features, dtype=np.float64)
+    frames = len(f)
+    heading = _decode_heading(f[:, layout["root_heading"]], f[:, layout["heading_velocity"]], fps)
+    turn = quat_from_yaw(heading)
+    side, ahead = f[:, layout["root_velocity"]].T
+    velocity = quat_apply(turn, np.stack((side, np.zeros(frames), ahead), axis=1))[:, [0, 2]]
+    path = reconcile(f[:, layout["root_path"]], velocity, fps)
+    root = np.stack((path[:, 0], f[:, layout["root_height"]][:, 0], path[:, 1]), axis=1)
+    matrix = rotation_6d_to_matrix(f[:, layout["rotations"]].reshape(frames, len(skeleton), 6))
+    local = quat_from_matrix(matrix)
+    local[:, 0] = quat_multiply(turn, local[:, 0])
+    return Motion(skeleton, fps, root, local)
+
+
+def _decode_heading(
+    cos_sin: Float[np.ndarray, "t 2"], velocity: Float[np.ndarray, "t 1"], fps: float
+) -> Float[np.ndarray, "t"]:
+    """Heading in radians, without jumps: the direction decides modulo a turn, the velocity which."""
+    turned = np.concatenate(([0.0], np.cumsum(velocity[:-1, 0]) / fps))
+    direction = np.arctan2(cos_sin[:, 1], cos_sin[:, 0])
+    direction += 2 * np.pi * np.round((turned - direction) / (2 * np.pi))
+    return reconcile(direction[:, None], velocity, fps)[:, 0]
+
+
+def reconcile(
+    value: Float[np.ndarray, "t c"], velocity: Float[np.ndarray, "t c"], fps: float
+) -> Float[np.ndarray, "t c"]:
+    """The curve x nearest to both `value` and `velocity` (per second, forward differences):
+
+        minimise  sum_t |x[t+1] - x[t] - velocity[t]/fps|^2  +  w sum_t |x[t] - value[t]|^2,
+        w = 1 / (PATH_TRUST_S fps)^2,
+
+    which follows the velocity for movement quicker than PATH_TRUST_S and the value for slower ones.
+    Where the two agree, x = value. The normal equations are tridiagonal (Thomas' algorithm).
+    """
+    frames = len(value)
+    weight = 1.0 / (PATH_TRUST_S * fps) ** 2
+    step = velocity[:-1] / fps
+    right = weight * value
+    right[1:] += step
+    right[:-1] -= step
+    diagonal = np.full(frames, 2.0 + weight)
+    diagonal[0] = diagonal[-1] = 1.0 + weight
+    if frames == 1:
+        return value.copy()
+    for t in range(1, frames):
+        factor = 1.0 / diagonal[t - 1]
+        diagonal[t] -= factor
+        right[t] += factor * right[t - 1]
+    result = np.empty_like(right)
+    result[-1] = right[-1] / diagonal[-1]
+    for t in range(frames - 2, -1, -1):
+        result[t] = (right[t] + result[t + 1]) / diagonal[t]
+    return result
