@@ -3,6 +3,7 @@
 from nestmotion.features.codec import decode, encode
 from nestmotion.features.contacts import foot_contacts
 from nestmotion.features.layout import FeatureLayout
+from nestmotion.features.mirror import mirror_features
 from nestmotion.features.normalizer import Normalizer
 
-__all__ = ["FeatureLayout", "Normalizer", "decode", "encode", "foot_contacts"]
+__all__ = ["FeatureLayout", "Normalizer", "decode", "encode", "foot_contacts", "mirror_features"]

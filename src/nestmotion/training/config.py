@@ -1,0 +1,68 @@
+"""Every setting of a training run, saved with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nestmotion.models.config import ModelConfig
+from nestmotion.models.losses import LossWeights
+
+__all__ = ["DataConfig", "OptimizerConfig", "TrainConfig"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on.
+
+    train_folds: the groups of these folds; the others are never looked at.
+    validation_share: share of the training folds' groups held out to measure progress.
+    uncaptioned_share: motion without captions, as a share of the captioned clips, drawn anew each
+        epoch and trained without text.
+    no_text_share: captioned clips trained without text, for classifier-free guidance.
+    mirror_share: clips mirrored, with the sides in their captions swapped.
+    """
+
+    train_folds: tuple[int, ...] = (1, 2, 3, 4)
+    validation_share: float = 0.05
+    uncaptioned_share: float = 0.2
+    no_text_share: float = 0.1
+    mirror_share: float = 0.5
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW and its schedule: linear warm-up, then constant, then cosine to zero over the last share.
+
+    ema_decay: of the averaged weights that are exported.
+    """
+
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    warmup_steps: int = 200
+    cooldown_share: float = 0.2
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    bfloat16: run the network's matrix products in bfloat16 (losses stay float32).
+    threads: CPU threads; one is often fastest for models of this size.
+    checkpoint_minutes: least time between checkpoints.
+    validate_epochs: epochs between validations.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    loss: LossWeights = field(default_factory=LossWeights)
+    epochs: int = 100
+    batch_size: int = 64
+    seed: int = 0
+    device: str = "cpu"
+    bfloat16: bool = True
+    threads: int = 1
+    checkpoint_minutes: float = 3.0
+    validate_epochs: int = 5

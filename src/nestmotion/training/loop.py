@@ -1,0 +1,146 @@
+"""The training loop, one for every model."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nestmotion.core import canonical_skeleton
+from nestmotion.core.noise import signal_and_noise
+from nestmotion.models import MotionLoss, build_model
+from nestmotion.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from nestmotion.training.config import OptimizerConfig, TrainConfig
+from nestmotion.training.data import Batch, TrainingData
+from nestmotion.training.run_folder import RunLog
+
+__all__ = ["learning_rate_share", "train"]
+
+
+def learning_rate_share(step: int, total: int, config: OptimizerConfig) -> float:
+    """Share of the learning rate at a step: up, constant, and down along a cosine to zero."""
+    warm = min((step + 1) / max(config.warmup_steps, 1), 1.0)
+    cooldown = max(config.cooldown_share * total, 1.0)
+    left = min(max((total - step) / cooldown, 0.0), 1.0)
+    return warm * (1 - math.cos(math.pi * left)) / 2
+
+
+class _Trainer:
+    def __init__(self, config: TrainConfig, data: TrainingData, fps: float) -> None:
+        self.config, self.data = config, data
+        # The global generator is seeded inside a fork and restored: nothing outside is disturbed.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.model = build_model(config.model).to(config.device)
+        self.ema = copy.deepcopy(self.model).requires_grad_(False).eval()
+        n = data.normalizer
+        self.loss = MotionLoss(
+            config.loss, canonical_skeleton(), torch.tensor(n.mean), torch.tensor(n.std), fps
+        ).to(config.device)
+        o = config.optimizer
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=o.learning_rate, weight_decay=o.weight_decay, betas=(0.9, 0.99)
+        )
+        self.total_steps = config.epochs * data.batches_per_epoch(config.batch_size)
+
+    def _terms(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        clean = batch.features
+        moment = torch.rand(len(clean), generator=generator).to(clean.device)
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        signal, sigma = (x[:, None, None] for x in signal_and_noise(moment))
+        noisy = signal * clean + sigma * noise
+        kind = self.config.device.split(":")[0]
+        with torch.autocast(kind, torch.bfloat16, enabled=self.config.bfloat16):
+            predicted = model(noisy, moment, batch.sentence, batch.has_text, batch.valid)
+        return self.loss(predicted.float(), clean, batch.valid)
+
+    def step(self, batch: Batch, step: int) -> dict[str, float]:
+        """One optimizer step; all randomness follows from the seed and the step's number."""
+        c = self.config
+        for group in self.optimizer.param_groups:
+            group["lr"] = c.optimizer.learning_rate * learning_rate_share(
+                step, self.total_steps, c.optimizer
+            )
+        generator = torch.Generator().manual_seed(c.seed * 1_000_003 + step)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(c.seed * 1_000_003 + step)  # dropout has no generator argument
+            terms = self._terms(self.model.train(), batch.to(c.device), generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        terms["total"].backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), c.optimizer.clip_norm)
+        self.optimizer.step()
+        decay = min(c.optimizer.ema_decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for slow, fast in zip(self.ema.parameters(), self.model.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
+        return {**{k: float(v.detach()) for k, v in terms.items()}, "gradient_norm": float(norm)}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Loss terms of the averaged weights on held-out groups, always with the same noise."""
+        sums: dict[str, float] = {}
+        count = 0
+        generator = torch.Generator().manual_seed(0)
+        for batch in self.data.validation_batches(self.config.batch_size):
+            terms = self._terms(self.ema, batch.to(self.config.device), generator)
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(batch.valid)
+            count += len(batch.valid)
+        return {name: value / count for name, value in sums.items()}
+
+
+def train(
+    config: TrainConfig,
+    data: TrainingData,
+    fps: float,
+    run: Path,
+    resume: bool = False,
+    progress: Callable[[int, int, dict[str, float]], None] = lambda step, total, terms: None,
+    stop_after_steps: int | None = None,
+) -> Progress:
+    """Train to the end (or for `stop_after_steps` more steps) and leave a checkpoint in `run`.
+
+    With `resume`, goes on from the run's checkpoint exactly as if it had never stopped.
+    `progress(step, total, terms)` is told of every step.
+    """
+    torch.set_num_threads(config.threads)
+    trainer = _Trainer(config, data, fps)
+    done = Progress()
+    if resume:
+        done = load_checkpoint(run, trainer.model, trainer.ema, trainer.optimizer)
+    log = RunLog(run)
+    step, seconds, started = done.step, done.seconds, time.monotonic()
+    last_save, first_step = started, done.step
+    per_epoch = data.batches_per_epoch(config.batch_size)
+
+    def elapsed() -> float:
+        return seconds + time.monotonic() - started
+
+    def save() -> Progress:
+        state = Progress(step, step // per_epoch, elapsed())
+        save_checkpoint(run, trainer.model, trainer.ema, trainer.optimizer, state)
+        return state
+
+    for epoch in range(step // per_epoch, config.epochs):
+        for index, batch in enumerate(data.epoch(config.seed, epoch, config.batch_size)):
+            if epoch * per_epoch + index < step or index >= per_epoch:
+                continue
+            terms = trainer.step(batch, step)
+            step += 1
+            progress(step, trainer.total_steps, terms)
+            log.training(step, epoch, elapsed(), terms)
+            if stop_after_steps is not None and step - first_step >= stop_after_steps:
+                log.close()
+                return save()
+            if time.monotonic() - last_save > 60 * config.checkpoint_minutes:
+                save()
+                last_save = time.monotonic()
+        if (epoch + 1) % config.validate_epochs == 0 or epoch + 1 == config.epochs:
+            log.validation(step, epoch + 1, elapsed(), trainer.validate())
+    log.close()
+    return save()

@@ -1,0 +1,126 @@
+"""A training run's folder: config, environment, log, TensorBoard events, checkpoint."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+from nestmotion import __version__
+from nestmotion.core.errors import OutputError, TrainingError
+from nestmotion.features import Normalizer
+from nestmotion.training.config import (
+    DataConfig,
+    LossWeights,
+    ModelConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
+
+__all__ = ["RunLog", "create_run", "read_config", "read_normalizer"]
+
+_LOG_EVERY = 20
+_PACKAGES = ("torch", "numpy", "onnxruntime", "tokenizers")
+
+
+class RunLog:
+    """Losses as JSON lines (`log.jsonl`) and as TensorBoard events (`tensorboard/`)."""
+
+    def __init__(self, run: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._file = (run / "log.jsonl").open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(run / "tensorboard"))
+
+    def training(self, step: int, epoch: int, seconds: float, terms: dict[str, float]) -> None:
+        if step % _LOG_EVERY == 0:
+            self._write("train", step, epoch, seconds, terms)
+
+    def validation(self, step: int, epoch: int, seconds: float, terms: dict[str, float]) -> None:
+        self._write("validation", step, epoch, seconds, terms)
+
+    def _write(self, kind: str, step: int, epoch: int, seconds: float, terms: dict[str, float]) -> None:
+        rounded = {name: round(value, 6) for name, value in terms.items()}
+        row = {"kind": kind, "step": step, "epoch": epoch, "seconds": round(seconds, 1), **rounded}
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        for name, value in terms.items():
+            self._board.add_scalar(f"{kind}/{name}", value, step)
+
+    def close(self) -> None:
+        self._file.close()
+        self._board.close()
+
+
+def _git_commit() -> str:
+    here = Path(__file__).parent
+    command = ["git", "-C", str(here), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
+def _environment() -> dict[str, object]:
+    return {
+        "nestmotion": __version__,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "machine": platform.machine(),
+        "processor": _processor(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "unknown")
+
+
+def create_run(run: Path, config: TrainConfig, corpus_manifest: dict, normalizer: Normalizer) -> None:
+    """Make the folder and write what will not change. Raises OutputError when it is not empty."""
+    if run.exists() and any(run.iterdir()):
+        raise OutputError(f"{run}: is not empty; use --resume to continue it, or another folder")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{run}: cannot be made ({error.strerror})") from None
+    for name, data in (
+        ("config.json", asdict(config)),
+        ("environment.json", _environment()),
+        ("corpus.json", corpus_manifest),
+        ("normalizer.json", {k: v.tolist() for k, v in normalizer.to_arrays().items()}),
+    ):
+        (run / name).write_text(json.dumps(data, indent=2) + "\n", "utf-8")
+
+
+def read_config(run: Path) -> TrainConfig:
+    """The run's settings. Raises TrainingError when the folder is no run."""
+    path = run / "config.json"
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        parts = {
+            "model": ModelConfig(**data.pop("model")),
+            "data": DataConfig(**{**data.pop("data"), "train_folds": ()}),
+            "optimizer": OptimizerConfig(**data.pop("optimizer")),
+            "loss": LossWeights(**data.pop("loss")),
+        }
+        folds = json.loads(path.read_text("utf-8"))["data"]["train_folds"]
+        parts["data"] = DataConfig(**{**asdict(parts["data"]), "train_folds": tuple(folds)})
+        return TrainConfig(**parts, **data)
+    except FileNotFoundError:
+        raise TrainingError(f"{path}: missing; {run} is not a training run") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise TrainingError(f"{path}: not the settings of a run ({error})") from None
+
+
+def read_normalizer(run: Path) -> Normalizer:
+    """The run's normalizer."""
+    return Normalizer.from_arrays(json.loads((run / "normalizer.json").read_text("utf-8")))

