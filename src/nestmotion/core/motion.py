@@ -48,9 +48,12 @@ class Motion:
             raise SettingsError("the motion holds NaN or infinity")
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise SettingsError(f"frames a second must be positive, not {self.fps}")
-        if (np.abs(quat).max(axis=-1) == 0).any():
+        if (np.abs(quat).max(axis=-1) < 1e-9).any():
             raise SettingsError("the motion holds a rotation of length zero")
-        for name, value in (("root_m", root), ("quat_local_xyzw", quat_normalize(quat))):
+        # Unit quaternions are kept to the last bit, so that what was saved is what is loaded.
+        is_unit = np.abs(np.sum(quat * quat, axis=-1, keepdims=True) - 1) < 1e-14
+        quat = np.where(is_unit, quat, quat_normalize(quat))
+        for name, value in (("root_m", root), ("quat_local_xyzw", quat)):
             value.setflags(write=False)
             object.__setattr__(self, name, value)
         object.__setattr__(self, "fps", float(self.fps))

@@ -42,8 +42,9 @@ _SMALL = 1e-4
 
 def _normalize(v: Any, eps: float = 1e-12) -> Any:
     xp = array_namespace(v)
-    norm = xp.sqrt(xp.sum(v * v, axis=-1, keepdims=True))
-    return v / xp.where(norm > eps, norm, xp.full_like(norm, eps))
+    square = xp.sum(v * v, axis=-1, keepdims=True)
+    # The choice comes before the root: the root's derivative at 0 is infinite.
+    return v / xp.sqrt(xp.where(square > eps**2, square, xp.full_like(square, eps**2)))
 
 
 def _cross(a: Any, b: Any) -> Any:
@@ -209,7 +210,7 @@ def quat_from_yaw(yaw_rad: Float[Any, "*b"]) -> Float[Any, "*b 4"]:
 
 
 def quat_yaw(q: Float[Any, "*b 4"]) -> Float[Any, "*b"]:
-    """Heading in radians, in (-pi, pi]: the twist of q about +Y in its swing-twist decomposition.
+    """Heading in radians, from -pi to pi: the twist of q about +Y in its swing-twist decomposition.
 
     Undefined only for half turns about a horizontal axis (hanging upside down), where 0 is returned.
     """
@@ -269,13 +270,15 @@ def quat_to_euler(order: str, q: Float[Any, "*b 4"]) -> Float[Any, "*b 3"]:
     i, j, k = ("XYZ".index(letter) for letter in order)
     sign = 1.0 if (j - i) % 3 == 1 else -1.0
     m = quat_to_matrix(q)
-    sin_mid = xp.clip(sign * m[..., i, k], -1.0, 1.0)
-    cos_mid = xp.sqrt(m[..., i, i] ** 2 + m[..., i, j] ** 2)
-    middle = xp.atan2(sin_mid, cos_mid)
-    locked = cos_mid < 1e-6
-    first = xp.atan2(-sign * m[..., j, k], m[..., k, k])
-    first_locked = xp.atan2(sign * m[..., k, j], m[..., j, j])
-    third = xp.atan2(-sign * m[..., i, j], m[..., i, i])
-    first = xp.where(locked, first_locked, first)
-    third = xp.where(locked, xp.zeros_like(third), third)
+    square = m[..., i, i] ** 2 + m[..., i, j] ** 2
+    locked = square < 1e-12
+    zero, one = xp.zeros_like(square), xp.ones_like(square)
+    # At the lock, arguments are replaced before roots and angles of 0 are taken: these have no slope.
+    cos_mid = xp.where(locked, zero, xp.sqrt(xp.where(locked, one, square)))
+    middle = xp.atan2(xp.clip(sign * m[..., i, k], -1.0, 1.0), cos_mid)
+    first = xp.atan2(
+        xp.where(locked, sign * m[..., k, j], -sign * m[..., j, k]),
+        xp.where(locked, m[..., j, j], m[..., k, k]),
+    )
+    third = xp.atan2(xp.where(locked, zero, -sign * m[..., i, j]), xp.where(locked, one, m[..., i, i]))
     return xp.stack((first, middle, third), axis=-1)

@@ -7,6 +7,7 @@ last, so that an interrupted preparation goes on where it stopped. The same inpu
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -133,7 +134,7 @@ def _write_part(out: Path, stem: str, cuts: Iterable[_Cut]) -> None:
         segments.extend(cut.segments)
     if segments:
         with (out / "part.tmp").open("wb") as file:
-            np.savez_compressed(file, **pack(segments))
+            np.savez_compressed(file, allow_pickle=False, **pack(segments))
         os.replace(out / "part.tmp", out / f"{stem}.npz")
     _write_text(out / f"{stem}.jsonl", "".join(line + "\n" for line in lines))
 
@@ -183,7 +184,8 @@ def _cut(trial: Trial | Dropped, trial_id: str, settings: PrepareSettings) -> _C
     captioned = np.zeros(len(motion), dtype=bool)
     for _, start, stop in spans:
         captioned[start:stop] = True
-    segments, clips = [], []
+    segments: list[Motion] = []
+    clips: list[Clip] = []
     for start, stop in _runs(keep | captioned):
         inside = [s for s in spans if start <= s[1] and s[2] <= stop]
         pieces = [(span.clip_id, a, b, span) for span, a, b in inside]
@@ -269,6 +271,6 @@ def _windows(
     for start, stop in runs:
         count = -(-(stop - start) // longest)
         edges = np.linspace(start, stop, count + 1).round().astype(int)
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in itertools.pairwise(edges):
             if b - a >= settings.shortest_s * settings.fps:
                 yield int(a) + shift, int(b) + shift

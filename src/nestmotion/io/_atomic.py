@@ -32,6 +32,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise OutputError(f"{path}: cannot be written: {error.filename} is not a folder") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise OutputError(f"{path}: cannot be written: {reason}") from error

@@ -16,8 +16,8 @@ __all__ = ["MODELS", "LossWeights", "ModelConfig", "MotionLoss", "build_model"]
 MODELS: dict[str, Callable[[ModelConfig], nn.Module]] = {"diffusion": Diffusion}
 
 
-def build_model(config: ModelConfig) -> nn.Module:
-    """A freshly initialised model. Raises SettingsError for an unknown name."""
-    if config.model not in MODELS:
-        raise SettingsError(f"no model {config.model!r}; known models: {', '.join(MODELS)}")
-    return MODELS[config.model](config)
+def build_model(name: str, config: ModelConfig) -> nn.Module:
+    """A freshly initialised model of that name in MODELS. Raises SettingsError for an unknown name."""
+    if name not in MODELS:
+        raise SettingsError(f"no model {name!r}; known models: {', '.join(MODELS)}")
+    return MODELS[name](config)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 __all__ = ["ModulatedBlock", "sinusoids"]
 
 
 def sinusoids(value: Float[Tensor, "*b"], size: int, slowest: float = 1e4) -> Float[Tensor, "*b d"]:
-    """Sine and cosine of `value` at `size`/2 frequencies from 1 down to 1/slowest (Vaswani et al. 2017)."""
+    """Sine and cosine of `value` at `size`/2 frequencies from 1 down to 1/slowest (Vaswani 2017)."""
     half = size // 2
     exponent = torch.arange(half, dtype=torch.float32, device=value.device) / half
     angle = value[..., None] * torch.exp(-math.log(slowest) * exponent)
@@ -48,19 +48,17 @@ class ModulatedBlock(nn.Module):
         self, x: Float[Tensor, "b n d"], condition: Float[Tensor, "b d"], valid: Bool[Tensor, "b n"]
     ) -> Float[Tensor, "b n d"]:
         """Tokens after one block; tokens that are not `valid` are not attended to."""
-        parts = self.modulation(F.silu(condition))[:, None].chunk(6, dim=-1)
+        parts = self.modulation(functional.silu(condition))[:, None].chunk(6, dim=-1)
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = parts
         x = x + gate_a * self._attend(self.norm_attention(x) * (1 + scale_a) + shift_a, valid)
         return x + gate_m * self.mlp(self.norm_mlp(x) * (1 + scale_m) + shift_m)
 
-    def _attend(
-        self, x: Float[Tensor, "b n d"], valid: Bool[Tensor, "b n"]
-    ) -> Float[Tensor, "b n d"]:
+    def _attend(self, x: Float[Tensor, "b n d"], valid: Bool[Tensor, "b n"]) -> Float[Tensor, "b n d"]:
         q, k, v = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in self.qkv(x).chunk(3, dim=-1)
         )
-        mixed = F.scaled_dot_product_attention(
+        mixed = functional.scaled_dot_product_attention(
             q, k, v, attn_mask=valid[:, None, None, :], dropout_p=self.dropout * self.training
         )
         return self.out(mixed.transpose(1, 2).flatten(-2))

@@ -9,9 +9,8 @@ __all__ = ["ModelConfig"]
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Size and kind of a denoiser.
+    """Size of a denoiser.
 
-    model: name of an entry in nestmotion.models.MODELS.
     width, layers, heads: of the Transformer.
     patch_frames: frames a token; 4 at 20 fps makes five tokens a second.
     longest_frames: longest clip, in frames.
@@ -19,7 +18,6 @@ class ModelConfig:
     feature_size, text_size: columns of features and of the sentence vector.
     """
 
-    model: str = "diffusion"
     width: int = 256
     layers: int = 6
     heads: int = 4

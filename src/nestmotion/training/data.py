@@ -20,7 +20,7 @@ from nestmotion.features import FeatureLayout, Normalizer, encode, mirror_featur
 from nestmotion.text import TextEncoder, mirror_text
 from nestmotion.training.config import DataConfig
 
-__all__ = ["Batch", "TrainingData", "is_validation_group"]
+__all__ = ["Batch", "TrainingClips", "TrainingData", "sentence_vectors", "training_clips"]
 
 # Batches are formed of clips of like length within this many batches, so that little is padded.
 _LENGTH_POOL = 8
@@ -54,6 +54,30 @@ def is_validation_group(group: str, share: float) -> bool:
     return int.from_bytes(digest[:4], "big") < share * 2**32
 
 
+@dataclass(frozen=True)
+class TrainingClips:
+    """Clips to train on with and without captions, and captioned ones of held-out groups."""
+
+    captioned: list[Clip]
+    validation: list[Clip]
+    bare: list[Clip]
+
+
+def training_clips(corpus: PreparedCorpus, config: DataConfig, patch_frames: int) -> TrainingClips:
+    """Divide the training folds' clips. Raises TrainingError when a part that is needed is empty."""
+    clips = [c for c in corpus.select(config.train_folds) if len(c) >= 2 * patch_frames]
+    held_out = {c.group for c in clips if is_validation_group(c.group, config.validation_share)}
+    captioned = [c for c in clips if c.captions and c.group not in held_out]
+    validation = [c for c in clips if c.captions and c.group in held_out]
+    bare = [c for c in clips if not c.captions and c.group not in held_out]
+    if not captioned or not validation:
+        raise TrainingError(
+            f"folds {config.train_folds} hold {len(captioned)} captioned clips to train on and "
+            f"{len(validation)} to validate with; at least one of each is needed"
+        )
+    return TrainingClips(captioned, validation, bare)
+
+
 class TrainingData:
     """Training and validation clips in memory, with their normalizer.
 
@@ -70,21 +94,10 @@ class TrainingData:
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         self.config, self.patch_frames = config, patch_frames
-        clips = [c for c in corpus.select(config.train_folds) if len(c) >= 2 * patch_frames]
-        held_out = [is_validation_group(c.group, config.validation_share) for c in clips]
-        captioned = [c for c, out in zip(clips, held_out, strict=True) if c.captions and not out]
-        validation = [c for c, out in zip(clips, held_out, strict=True) if c.captions and out]
-        bare = [c for c, out in zip(clips, held_out, strict=True) if not c.captions and not out]
-        if not captioned or not validation:
-            raise TrainingError(
-                f"folds {config.train_folds} hold {len(captioned)} captioned clips to train on and "
-                f"{len(validation)} to validate with; at least one of each is needed"
-            )
-        if config.uncaptioned_share == 0:
-            bare = []
-        self.clip_seconds = [(c.captions, len(c) / corpus.fps) for c in captioned]
-        items = _items(captioned + validation + bare, corpus, encoder, progress)
-        first, second = len(captioned), len(captioned) + len(validation)
+        clips = training_clips(corpus, config, patch_frames)
+        bare = clips.bare if config.uncaptioned_share else []
+        items = _items(clips.captioned + clips.validation + bare, corpus, encoder, progress)
+        first, second = len(clips.captioned), len(clips.captioned) + len(clips.validation)
         self.captioned, self.validation, self.bare = items[:first], items[first:second], items[second:]
         seen = (x for item in self.captioned for x in (item.features, mirror_features(item.features)))
         self.normalizer = Normalizer.fit(seen, FeatureLayout())
@@ -103,14 +116,18 @@ class TrainingData:
         """The batches of one epoch; always the same for the same seed and epoch."""
         rng = np.random.default_rng((seed, epoch))
         extra = self.items_per_epoch - len(self.captioned)
-        chosen = [self.bare[k] for k in rng.choice(len(self.bare), extra, replace=False)] if extra else []
+        chosen = (
+            [self.bare[k] for k in rng.choice(len(self.bare), extra, replace=False)] if extra else []
+        )
         items = self.captioned + chosen
         order = rng.permutation(len(items))
-        pools = np.array_split(order, max(len(items) // (batch_size * _LENGTH_POOL), 1))
+        # Every pool but the last is a whole number of batches, so that one batch at most is not full.
+        pool_size = batch_size * _LENGTH_POOL
         batches = []
-        for pool in pools:
-            pool = sorted(pool, key=lambda k: len(items[k].features))
-            batches += [pool[a : a + batch_size] for a in range(0, len(pool), batch_size)]
+        for start in range(0, len(order), pool_size):
+            pool = order[start : start + pool_size]
+            by_length = sorted(pool, key=lambda k: len(items[k].features))
+            batches += [by_length[a : a + batch_size] for a in range(0, len(by_length), batch_size)]
         full = [b for b in batches if len(b) == batch_size] or batches
         for k in rng.permutation(len(full)):
             yield self._collate([items[i] for i in full[k]], rng)

@@ -36,7 +36,7 @@ class _Trainer:
         # The global generator is seeded inside a fork and restored: nothing outside is disturbed.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self.model = build_model(config.model).to(config.device)
+            self.model = build_model(config.model, config.network).to(config.device)
         self.ema = copy.deepcopy(self.model).requires_grad_(False).eval()
         n = data.normalizer
         self.loss = MotionLoss(

@@ -9,18 +9,14 @@ from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from nestmotion import __version__
 from nestmotion.core.errors import OutputError, TrainingError
 from nestmotion.features import Normalizer
-from nestmotion.training.config import (
-    DataConfig,
-    LossWeights,
-    ModelConfig,
-    OptimizerConfig,
-    TrainConfig,
-)
+from nestmotion.training.config import TrainConfig
 
-__all__ = ["RunLog", "create_run", "read_config", "read_normalizer"]
+__all__ = ["RunLog", "claim_run", "create_run", "read_config", "read_normalizer"]
 
 _LOG_EVERY = 20
 _PACKAGES = ("torch", "numpy", "onnxruntime", "tokenizers")
@@ -84,14 +80,18 @@ def _processor() -> str:
     return next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "unknown")
 
 
-def create_run(run: Path, config: TrainConfig, corpus_manifest: dict, normalizer: Normalizer) -> None:
-    """Make the folder and write what will not change. Raises OutputError when it is not empty."""
+def claim_run(run: Path) -> None:
+    """Make an empty folder for a run. Raises OutputError when there is something in it already."""
     if run.exists() and any(run.iterdir()):
         raise OutputError(f"{run}: is not empty; use --resume to continue it, or another folder")
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{run}: cannot be made ({error.strerror})") from None
+
+
+def create_run(run: Path, config: TrainConfig, corpus_manifest: dict, normalizer: Normalizer) -> None:
+    """Write what will not change into the run's folder."""
     for name, data in (
         ("config.json", asdict(config)),
         ("environment.json", _environment()),
@@ -105,20 +105,13 @@ def read_config(run: Path) -> TrainConfig:
     """The run's settings. Raises TrainingError when the folder is no run."""
     path = run / "config.json"
     try:
-        data = json.loads(path.read_text("utf-8"))
-        parts = {
-            "model": ModelConfig(**data.pop("model")),
-            "data": DataConfig(**{**data.pop("data"), "train_folds": ()}),
-            "optimizer": OptimizerConfig(**data.pop("optimizer")),
-            "loss": LossWeights(**data.pop("loss")),
-        }
-        folds = json.loads(path.read_text("utf-8"))["data"]["train_folds"]
-        parts["data"] = DataConfig(**{**asdict(parts["data"]), "train_folds": tuple(folds)})
-        return TrainConfig(**parts, **data)
+        return TypeAdapter(TrainConfig).validate_json(path.read_bytes())
     except FileNotFoundError:
         raise TrainingError(f"{path}: missing; {run} is not a training run") from None
-    except (ValueError, TypeError, KeyError) as error:
-        raise TrainingError(f"{path}: not the settings of a run ({error})") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise TrainingError(f"{path}: not the settings of a run ({where}: {first['msg']})") from None
 
 
 def read_normalizer(run: Path) -> Normalizer:

@@ -8,10 +8,11 @@ import torch
 
 from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import TrainingError
+from nestmotion.generate.bundle import default_bundle_path
 from nestmotion.text.encoder import MODEL_FILE, TOKENIZER_FILE
 from nestmotion.training.onnx_weights import compress_weights
 
-__all__ = ["DEFAULT_ENCODER", "build_text_encoder"]
+__all__ = ["DEFAULT_ENCODER", "build_text_encoder", "text_encoder_folder"]
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 
@@ -43,6 +44,23 @@ class _LastHiddenState(torch.nn.Module):
         return self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
 
 
+def text_encoder_folder(name: str, run: Path) -> Path:
+    """Folder of the text encoder that a run's settings name, built inside the run when need be.
+
+    name: "default" for that of the bundle in the package, a folder, or a model's name.
+    Raises TrainingError when there is none.
+    """
+    given = default_bundle_path() if name == "default" else Path(name)
+    if (given / MODEL_FILE).is_file():
+        return given
+    if name == "default":
+        raise TrainingError(f"{given}: holds no text encoder; give --text-encoder {DEFAULT_ENCODER}")
+    built = run / "text_encoder"
+    if not (built / MODEL_FILE).is_file():
+        build_text_encoder(built, name)
+    return built
+
+
 def build_text_encoder(out: Path, name: str = DEFAULT_ENCODER) -> None:
     """Write text_encoder.onnx and tokenizer.json to the folder `out`.
 
@@ -72,6 +90,7 @@ def build_text_encoder(out: Path, name: str = DEFAULT_ENCODER) -> None:
         dynamo=True,
         verbose=False,
     )
+    assert program is not None  # only None when asked to raise nothing
     model = program.model_proto
     compress_weights(model, "int8")
     onnx.save(model, out / MODEL_FILE)

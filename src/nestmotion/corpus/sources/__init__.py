@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from nestmotion.core.errors import CorpusError
@@ -13,7 +14,7 @@ from nestmotion.corpus.sources.humanml3d_folder import HumanML3DFolder
 __all__ = ["open_source"]
 
 # The file whose presence marks a folder as belonging to a source.
-_MARKS = {
+_MARKS: dict[str, Callable[[Path], Source]] = {
     "cmu20.npz": Cmu20,
     "captions.csv": BvhFolder,
     "new_joint_vecs": HumanML3DFolder,

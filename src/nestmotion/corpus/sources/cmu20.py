@@ -14,10 +14,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from nestmotion.core import Motion, canonical_skeleton
-from nestmotion.core.errors import CorpusError
 from nestmotion.core.checksums import sha256_of
+from nestmotion.core.errors import CorpusError
+from nestmotion.core.rotations import canonical_sign, quat_conjugate
+from nestmotion.core.skeleton import Skeleton
 from nestmotion.corpus.source import Caption, Dropped, Span, Trial
 
 __all__ = ["Cmu20"]
@@ -46,6 +49,22 @@ SOURCE_JOINT = {
     "left_wrist": "lHand",
     "right_wrist": "rHand",
 }
+
+# Axis of each elbow's bend in the rest pose, forearm forward and up. In a few trials the conversion
+# behind the corpus put the bend on the wrong side: a boxer's guard stands behind the back. An arm that
+# ever bends farther back than this is taken to be one of them.
+ELBOW_AXES = {"left_elbow": (0.0, -0.866, 0.5), "right_elbow": (0.0, 0.866, -0.5)}
+BENT_BACK_RAD = np.radians(-30.0)
+
+
+def _mend_elbows(quat: Float[np.ndarray, "t j 4"], skeleton: Skeleton) -> None:
+    """Turn elbows that bend backwards to the front, in place: the inverse of their rotation."""
+    for joint, axis in ELBOW_AXES.items():
+        column = skeleton.index(joint)
+        q = canonical_sign(quat[:, column])
+        bend = 2 * np.arctan2(q[:, :3] @ np.array(axis), q[:, 3])
+        if bend.min() < BENT_BACK_RAD:
+            quat[:, column] = np.where(bend[:, None] < 0, quat_conjugate(q), q)
 
 
 class Cmu20:
@@ -123,6 +142,7 @@ class Cmu20:
         quat[..., 3] = 1.0
         for joint, source in SOURCE_JOINT.items():
             quat[:, skeleton.index(joint)] = stored[:, column[source]]
+        _mend_elbows(quat, skeleton)
         root = a["root_m"][start : start + length].astype(np.float64)
         if not (np.isfinite(root).all() and np.abs(quat).max(axis=-1).all()):
             return Dropped(trial_id, "holds NaN or a rotation of length zero")

@@ -1,0 +1,64 @@
+"""nestmotion generate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from nestmotion.core.edit import resample
+from nestmotion.generate import TextToMotion
+from nestmotion.io import check_output, save_motion
+
+__all__ = ["run"]
+
+
+def run(
+    text: tyro.conf.Positional[str],
+    /,
+    *,
+    out: Annotated[tyro.conf.UseAppendAction[list[Path]], tyro.conf.arg(metavar="FILE")],
+    seconds: float | None = None,
+    seed: int = 0,
+    samples: int = 1,
+    fps: float | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    bundle: Path | None = None,
+    threads: int = 1,
+    force: bool = False,
+) -> None:
+    """Make motion from a sentence, e.g. nestmotion generate "a person waves" --out wave.glb
+
+    Args:
+        text: What the person does, in English.
+        out: File to write; its suffix is the format (.bvh .glb .npz .amass.npz .npy .html). Give it
+            several times for several formats.
+        seconds: Length, 1 to 10 seconds; judged from the text when not given.
+        seed: The same seed gives the same motion.
+        samples: How many motions; walk.glb becomes walk-0.glb, walk-1.glb, ...
+        fps: Frames a second of the files; the model's own (20) when not given.
+        steps: Sampler steps; the bundle's own when not given.
+        guidance: How strictly to follow the text; the bundle's own when not given.
+        bundle: Folder of a bundle; the one in the package when not given.
+        threads: CPU threads.
+        force: Replace files that exist.
+    """
+    targets = [[_numbered(path, k, samples) for path in out] for k in range(max(samples, 1))]
+    for path in (path for row in targets for path in row):
+        check_output(path, force)
+    model = TextToMotion.load(bundle, threads)
+    motions = model.generate(text, seconds, seed, samples, steps, guidance)
+    for motion, paths in zip(motions, targets, strict=True):
+        motion = motion if fps is None else resample(motion, fps)
+        for path in paths:
+            save_motion(motion, path, force=force)
+            print(f"{path}: {motion.duration_s:.2f} s, {len(motion)} frames")
+
+
+def _numbered(path: Path, sample: int, samples: int) -> Path:
+    if samples <= 1:
+        return path
+    stem, dot, suffixes = path.name.partition(".")
+    return path.with_name(f"{stem}-{sample}{dot}{suffixes}")

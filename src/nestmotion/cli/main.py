@@ -1,0 +1,96 @@
+"""Find the verb, run it, and turn a user's mistake into one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+
+from nestmotion import __version__
+from nestmotion.core.errors import NestmotionError, NestmotionWarning, SettingsError
+
+__all__ = ["VERBS", "main"]
+
+# Verb -> (module of nestmotion.cli, what it does). The module has a function `run` that tyro reads.
+VERBS = {
+    "generate": ("generate", "make motion from a sentence"),
+    "convert": ("convert", "turn a motion file into another format"),
+    "inspect": ("inspect", "say what is in a motion file, corpus, run or bundle"),
+    "corpus prepare": ("corpus_prepare", "make a prepared corpus from motion and captions"),
+    "train": ("train", "train a model on a prepared corpus"),
+    "export": ("export", "make a bundle from a training run"),
+}
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {verb:<{width}}  {text}" for verb, (_, text) in VERBS.items()]
+    return "\n".join(
+        [
+            f"nestmotion {__version__}: text in, human motion out",
+            "",
+            "usage: nestmotion VERB [options]",
+            "",
+            *lines,
+            "",
+            "nestmotion VERB --help lists a verb's options; --debug shows the traceback of an error.",
+        ]
+    )
+
+
+def _split(arguments: list[str]) -> tuple[str, list[str]]:
+    for words in (2, 1):
+        verb = " ".join(arguments[:words])
+        if verb in VERBS:
+            return verb, arguments[words:]
+    raise SettingsError(
+        f"no verb {arguments[0]!r}; it is one of: {', '.join(VERBS)} (see nestmotion --help)"
+    )
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *rest: object) -> None:
+    name = "warning" if issubclass(category, NestmotionWarning) else category.__name__
+    print(f"nestmotion: {name}: {message}", file=sys.stderr)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 2 for a user's mistake, 130 when interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [word for word in given if word != "--debug"]
+    if not given or given[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    if given[0] == "--version":
+        print(__version__)
+        return 0
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    try:
+        verb, rest = _split(given)
+        _run(verb, rest)
+    except NestmotionError as error:
+        if debug:
+            raise
+        print(f"nestmotion: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("nestmotion: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _run(verb: str, rest: list[str]) -> None:
+    module = VERBS[verb][0]
+    try:
+        run = import_module(f"nestmotion.cli.{module}").run
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("nestmotion"):
+            raise
+        raise SettingsError(
+            f"{verb} needs {error.name}, which is not installed; install the training extra: "
+            'pip install "nestmotion[train]"'
+        ) from None
+    import tyro
+
+    tyro.cli(run, prog=f"nestmotion {verb}", args=rest)

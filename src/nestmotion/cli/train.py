@@ -1,0 +1,67 @@
+"""nestmotion train."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import tyro
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nestmotion.corpus import PreparedCorpus
+from nestmotion.text import TextEncoder
+from nestmotion.training.config import TrainConfig
+from nestmotion.training.data import TrainingData
+from nestmotion.training.loop import train
+from nestmotion.training.run_folder import claim_run, create_run, read_config
+from nestmotion.training.text_encoder import text_encoder_folder
+
+__all__ = ["run"]
+
+_COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+    TimeRemainingColumn(),
+    TextColumn("{task.fields[note]}"),
+)
+
+
+def run(
+    *,
+    corpus: Path,
+    out: Path,
+    resume: bool = False,
+    config: tyro.conf.OmitArgPrefixes[TrainConfig] = TrainConfig(),  # noqa: B008 (frozen)
+) -> None:
+    """Train a model on a prepared corpus and leave a run folder with checkpoint and log.
+
+    Args:
+        corpus: Folder made by nestmotion corpus prepare.
+        out: Run folder.
+        resume: Go on from the run's checkpoint exactly as if it had never stopped. Of the settings
+            given, only threads and device count then; all else is the run's own.
+        config: Settings of model, data, optimizer, loss and run.
+    """
+    if resume:
+        config = replace(read_config(out), threads=config.threads, device=config.device)
+    prepared = PreparedCorpus.open(corpus)
+    if not resume:
+        claim_run(out)
+    encoder = TextEncoder.load(text_encoder_folder(config.text_encoder, out), config.threads)
+    with Progress(*_COLUMNS) as bars:
+        reading = bars.add_task("reading clips", total=None, note="")
+
+        def read(done: int, total: int) -> None:
+            bars.update(reading, completed=done, total=total)
+
+        data = TrainingData(prepared, encoder, config.data, config.network.patch_frames, read)
+        if not resume:
+            create_run(out, config, prepared.manifest, data.normalizer)
+        steps = bars.add_task("training", total=None, note="")
+
+        def step(done: int, total: int, terms: dict[str, float]) -> None:
+            bars.update(steps, completed=done, total=total, note=f"loss {terms['total']:.3f}")
+
+        state = train(config, data, prepared.fps, out, resume, step)
+    print(f"{out}: {state.step} steps, {state.epoch} epochs, {state.seconds / 60:.1f} minutes")

@@ -1,0 +1,27 @@
+"""Smoothing along time."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Shaped
+
+__all__ = ["gaussian_smooth"]
+
+TRUNCATE = 4.0
+
+
+def gaussian_smooth(values: Shaped[np.ndarray, "t *d"], sigma: float) -> Shaped[np.ndarray, "t *d"]:
+    """Convolve along the first axis with a Gaussian of `sigma` frames, cut off at 4 sigma.
+
+    Beyond the ends the first and last value are repeated. Real or complex values. The same numbers as
+    `scipy.ndimage.gaussian_filter1d(..., mode="nearest")`.
+    """
+    radius = int(TRUNCATE * sigma + 0.5)
+    if radius == 0:
+        return values
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    ends = [(radius, radius)] + [(0, 0)] * (values.ndim - 1)
+    padded = np.pad(values, ends, mode="edge").reshape(len(values) + 2 * radius, -1)
+    columns = [np.convolve(column, kernel, mode="valid") for column in padded.T]
+    return np.stack(columns, axis=-1).reshape(values.shape)

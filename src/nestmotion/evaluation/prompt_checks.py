@@ -1,0 +1,83 @@
+"""Simple facts about generated motion that need no embedding: does it go where the prompt says?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binomtest
+
+from nestmotion.core import Motion
+from nestmotion.generate import TextToMotion
+
+__all__ = ["CHECKS", "Check", "Share", "forward_m", "run_check", "travelled_m"]
+
+
+def forward_m(motion: Motion) -> float:
+    """Distance the root goes along its own heading, in metres: each step over the floor projected on
+    the heading of its frame, summed; negative for walking backwards."""
+    step = np.diff(motion.root_m[:, [0, 2]], axis=0)
+    yaw = motion.heading_rad[:-1]
+    return float((step * np.stack((np.sin(yaw), np.cos(yaw)), axis=1)).sum())
+
+
+def travelled_m(motion: Motion) -> float:
+    """Largest distance over the floor from where the root started, in metres."""
+    path = motion.root_m[:, [0, 2]]
+    return float(np.linalg.norm(path - path[0], axis=1).max())
+
+
+@dataclass(frozen=True)
+class Check:
+    """A prompt and the yes-or-no fact looked for in each of its samples."""
+
+    prompt: str
+    fact: str
+
+    def holds(self, motion: Motion) -> bool:
+        if self.fact == "forward over 1 m":
+            return forward_m(motion) > 1.0
+        if self.fact == "backward over 1 m":
+            return forward_m(motion) < -1.0
+        return travelled_m(motion) > 0.5
+
+
+CHECKS = (
+    Check("a person walks forward", "forward over 1 m"),
+    Check("a person stands still", "moves over 0.5 m"),
+    Check("a person walks backwards", "backward over 1 m"),
+)
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of the samples show the fact, with a 95% Wilson interval."""
+
+    check: Check
+    count: int
+    samples: int
+
+    def __str__(self) -> str:
+        low, high = binomtest(self.count, self.samples).proportion_ci(0.95, "wilson")
+        share = self.count / self.samples
+        return (
+            f"{self.check.prompt!r}: {self.check.fact}: {self.count} of {self.samples} = {share:.0%} "
+            f"(95% interval {low:.0%} to {high:.0%})"
+        )
+
+
+def run_check(
+    model: TextToMotion,
+    check: Check,
+    samples: int = 32,
+    seconds: float = 5.0,
+    seed: int = 0,
+    guidance: float | None = None,
+    steps: int | None = None,
+) -> Share:
+    """Generate the samples and count."""
+    motions: Sequence[Motion] = model.generate(
+        check.prompt, seconds, seed, samples, steps=steps, guidance=guidance
+    )
+    return Share(check, sum(check.holds(m) for m in motions), samples)

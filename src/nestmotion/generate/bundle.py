@@ -1,0 +1,108 @@
+"""A bundle: one folder with everything generation needs, and what it was made from.
+
+bundle.json         format, settings, licence, training record, SHA-256 of every other file
+text_encoder.onnx   frozen BERT           tokenizer.json   its word pieces
+network.onnx        denoiser              normalizer.json  mean and std of the features
+length.json         seconds from text     vocabulary.txt   words of the training captions
+skeleton.json       joints                LICENCES.md      terms and acknowledgements
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nestmotion.core import Skeleton
+from nestmotion.core.checksums import check_folder, sha256_of
+from nestmotion.core.errors import BundleError
+from nestmotion.features import Normalizer
+from nestmotion.generate.length import LengthModel
+
+__all__ = ["FILES", "FORMAT", "MANIFEST", "Bundle", "default_bundle_path"]
+
+MANIFEST = "bundle.json"
+FORMAT = 1
+FILES = (
+    "LICENCES.md",
+    "length.json",
+    "network.onnx",
+    "normalizer.json",
+    "skeleton.json",
+    "text_encoder.onnx",
+    "tokenizer.json",
+    "vocabulary.txt",
+)
+
+
+def default_bundle_path() -> Path:
+    """Folder of the bundle that ships in the package."""
+    return Path(str(resources.files("nestmotion"))) / "bundles" / "default"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle. Its files have been checked against their sums."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Bundle:
+        """Read and check. Raises BundleError naming the file that is missing, changed or unknown."""
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise BundleError(f"{path}: missing; {folder} is not a bundle")
+        try:
+            manifest = json.loads(path.read_text("utf-8"))
+            found, sums = manifest["format"], dict(manifest["files"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"{path}: not a bundle's manifest ({error})") from None
+        if found != FORMAT:
+            raise BundleError(
+                f"{path}: format {found}, this nestmotion reads {FORMAT}; export it again or upgrade"
+            )
+        lacking = sorted(set(FILES) - set(sums))
+        if lacking:
+            raise BundleError(f"{path}: lists no {', '.join(lacking)}; export the bundle again")
+        check_folder(folder, sums, BundleError)
+        return cls(folder, manifest)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the manifest, which holds the sums of all else: the bundle's identity."""
+        return sha256_of(self.folder / MANIFEST)
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["name"])
+
+    @property
+    def fps(self) -> float:
+        return float(self.manifest["fps"])
+
+    def _json(self, name: str) -> Any:
+        return json.loads((self.folder / name).read_text("utf-8"))
+
+    @cached_property
+    def skeleton(self) -> Skeleton:
+        return Skeleton.from_dict(self._json("skeleton.json"))
+
+    @cached_property
+    def normalizer(self) -> Normalizer:
+        return Normalizer.from_arrays(
+            {k: np.array(v) for k, v in self._json("normalizer.json").items()}
+        )
+
+    @cached_property
+    def length_model(self) -> LengthModel:
+        return LengthModel.from_dict(self._json("length.json"))
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        return frozenset((self.folder / "vocabulary.txt").read_text("utf-8").split())

@@ -1,0 +1,73 @@
+"""Checks of what a user asks for, before any work is done."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Collection
+
+from nestmotion.core.errors import NestmotionWarning, PromptError
+from nestmotion.text.encoder import MAX_TOKENS, TextEncoder
+
+__all__ = ["check_prompt", "check_request", "warn_if_not_english", "word_list"]
+
+LONGEST_CHARACTERS = 1000
+MOST_SAMPLES = 64
+MOST_STEPS = 1000
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def check_prompt(text: str, encoder: TextEncoder) -> str:
+    """The prompt on one line. Raises PromptError when it is empty or longer than the model reads."""
+    prompt = " ".join(text.split())
+    if not _WORD.search(prompt):
+        raise PromptError("the prompt is empty; say what the person does, e.g. 'a person waves'")
+    words = len(prompt.split())
+    if len(prompt) > LONGEST_CHARACTERS or encoder.count_tokens(prompt) >= MAX_TOKENS:
+        raise PromptError(
+            f"the prompt has {words} words, more than the model reads (about {MAX_TOKENS * 3 // 4}); "
+            "shorten it"
+        )
+    return prompt
+
+
+def word_list(text: str) -> list[str]:
+    """Its words in lower case, without digits and marks."""
+    return _WORD.findall(text.lower())
+
+
+def warn_if_not_english(prompt: str, vocabulary: Collection[str]) -> None:
+    """Warn when most words never occur in the training captions: another language, or nonsense."""
+    words = word_list(prompt)
+    unknown = [word for word in words if word not in vocabulary]
+    if len(unknown) > len(words) / 2:
+        some = ", ".join(dict.fromkeys(unknown[:3]))
+        warnings.warn(
+            f"most words of the prompt are unknown to the model ({some}); it learned from English, and "
+            "the motion may not fit",
+            NestmotionWarning,
+            stacklevel=3,
+        )
+
+
+def check_request(
+    seconds: float | None,
+    shortest_s: float,
+    longest_s: float,
+    seed: int,
+    samples: int,
+    steps: int,
+    guidance: float,
+) -> None:
+    """Raises PromptError naming the first value out of range."""
+    if seconds is not None and not shortest_s <= seconds <= longest_s:
+        raise PromptError(f"seconds must be from {shortest_s:g} to {longest_s:g}, not {seconds:g}")
+    if not 0 <= seed < 2**63:
+        raise PromptError(f"the seed must be from 0 to 2^63 - 1, not {seed}")
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise PromptError(f"samples must be from 1 to {MOST_SAMPLES}, not {samples}")
+    if not 1 <= steps <= MOST_STEPS:
+        raise PromptError(f"steps must be from 1 to {MOST_STEPS}, not {steps}")
+    if not (math.isfinite(guidance) and 0 <= guidance <= 20):
+        raise PromptError(f"guidance must be from 0 to 20, not {guidance:g}")

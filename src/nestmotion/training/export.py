@@ -1,0 +1,198 @@
+"""From a training run to a bundle."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from nestmotion.core import canonical_skeleton
+from nestmotion.core.checksums import sha256_of
+from nestmotion.core.errors import OutputError, TrainingError
+from nestmotion.corpus import PreparedCorpus
+from nestmotion.generate.bundle import FILES, FORMAT, MANIFEST
+from nestmotion.generate.length import LengthModel
+from nestmotion.generate.prompt import word_list
+from nestmotion.models import build_model
+from nestmotion.text import TextEncoder
+from nestmotion.training.checkpoint import Progress, load_ema
+from nestmotion.training.config import TrainConfig
+from nestmotion.training.data import sentence_vectors, training_clips
+from nestmotion.training.onnx_weights import compress_weights
+from nestmotion.training.run_folder import read_config, read_normalizer
+from nestmotion.training.text_encoder import text_encoder_folder
+
+__all__ = ["ExportSettings", "export"]
+
+LONGEST_S = 10.0
+SHORTEST_S = 1.0
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What generation with the bundle does unless told otherwise: sampler steps and guidance."""
+
+    name: str = "diffusion"
+    steps: int = 12
+    guidance: float = 2.5
+
+
+def export(
+    run: Path,
+    corpus: PreparedCorpus,
+    out: Path,
+    settings: ExportSettings,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Write the run's averaged weights as a bundle to `out` and return its manifest.
+
+    The corpus must be the one the run was trained on: its training captions give the length model and
+    the vocabulary. Raises OutputError when `out` is not empty and `force` is off, TrainingError when
+    run and corpus do not belong together.
+    """
+    config = read_config(run)
+    trained_on = json.loads((run / "corpus.json").read_text("utf-8"))
+    if trained_on["files"] != corpus.manifest["files"]:
+        raise TrainingError(f"{corpus.folder}: not the corpus that {run} was trained on")
+    if out.exists() and any(out.iterdir()):
+        if not force:
+            raise OutputError(f"{out}: is not empty; use --force to replace it")
+        if not (out / MANIFEST).exists():
+            raise OutputError(f"{out}: holds no bundle, so it is not replaced; choose another folder")
+    fresh = out.with_name(f".{out.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        fresh.mkdir(parents=True)
+        manifest = _write(run, config, corpus, fresh, settings)
+        if out.exists():
+            shutil.rmtree(out)
+        fresh.rename(out)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(f"{out}: cannot be written: {reason}") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return manifest
+
+
+def _write(
+    run: Path,
+    config: TrainConfig,
+    corpus: PreparedCorpus,
+    out: Path,
+    settings: ExportSettings,
+) -> dict[str, Any]:
+    model = build_model(config.model, config.network)
+    progress = load_ema(run, model)
+    for name in ("text_encoder.onnx", "tokenizer.json"):
+        shutil.copyfile(text_encoder_folder(config.text_encoder, run) / name, out / name)
+    _export_network(model.eval(), config, out / "network.onnx")
+    normalizer = {k: v.tolist() for k, v in read_normalizer(run).to_arrays().items()}
+    _write_json(out / "normalizer.json", normalizer)
+    _write_json(out / "skeleton.json", canonical_skeleton().to_dict())
+    _text_statistics(corpus, config, TextEncoder.load(out), out)
+    (out / "LICENCES.md").write_text(_licences(corpus.manifest), "utf-8")
+    manifest = {
+        "format": FORMAT,
+        "name": settings.name,
+        "fps": corpus.fps,
+        "patch_frames": config.network.patch_frames,
+        "seconds": {"shortest": SHORTEST_S, "longest": LONGEST_S},
+        "sampling": {"steps": settings.steps, "guidance": settings.guidance},
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "training": _record(run, config, progress),
+        "files": {name: sha256_of(out / name) for name in FILES},
+    }
+    _write_json(out / MANIFEST, manifest)
+    return manifest
+
+
+def _write_json(path: Path, data: object) -> None:
+    path.write_text(json.dumps(data, indent=2) + "\n", "utf-8")
+
+
+def _record(run: Path, config: TrainConfig, progress: Progress) -> dict[str, Any]:
+    """What the weights come from: settings, environment, length and validation losses."""
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    corpus = json.loads((run / "corpus.json").read_text("utf-8"))
+    kept = ("source", "licence", "acknowledgement", "inputs", "clips", "captioned_clips", "hours")
+    return {
+        "config": asdict(config),
+        "environment": json.loads((run / "environment.json").read_text("utf-8")),
+        "progress": asdict(progress),
+        "corpus": {key: corpus[key] for key in kept},
+        "validation": [row for row in rows if row["kind"] == "validation"],
+    }
+
+
+def _export_network(model: nn.Module, config: TrainConfig, path: Path) -> None:
+    import onnx
+
+    b, t = 2, 4 * config.network.patch_frames
+    inputs = {
+        "noisy": torch.randn(b, t, config.network.feature_size),
+        "time": torch.rand(b),
+        "sentence": torch.randn(b, config.network.text_size),
+        "has_text": torch.tensor([True, False]),
+        "valid": torch.ones(b, t, dtype=torch.bool),
+    }
+    batch = torch.export.Dim("batch")
+    patches = torch.export.Dim("patches", max=4096)
+    frames = config.network.patch_frames * patches
+    program = torch.onnx.export(
+        model,
+        tuple(inputs.values()),
+        input_names=list(inputs),
+        output_names=["clean"],
+        dynamic_shapes={
+            "noisy": {0: batch, 1: frames},
+            "time": {0: batch},
+            "sentence": {0: batch},
+            "has_text": {0: batch},
+            "valid": {0: batch, 1: frames},
+        },
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None  # only None when asked to raise nothing
+    network = program.model_proto
+    compress_weights(network, "float16")
+    onnx.save(network, path)
+
+
+def _text_statistics(
+    corpus: PreparedCorpus, config: TrainConfig, encoder: TextEncoder, out: Path
+) -> None:
+    """Fit the length model and list the words, both on training captions alone."""
+    clips = training_clips(corpus, config.data, config.network.patch_frames).captioned
+    pairs = [(caption.text, len(clip) / corpus.fps) for clip in clips for caption in clip.captions]
+    vectors = sentence_vectors(sorted({text for text, _ in pairs}), encoder)
+    length = LengthModel.fit(
+        np.array([vectors[text] for text, _ in pairs]), np.array([seconds for _, seconds in pairs])
+    )
+    _write_json(out / "length.json", length.to_dict())
+    words: Sequence[str] = sorted({word for text, _ in pairs for word in word_list(text)})
+    (out / "vocabulary.txt").write_text("\n".join(words) + "\n", "utf-8")
+
+
+def _licences(corpus_manifest: dict[str, Any]) -> str:
+    return f"""# Licences and acknowledgements
+
+Network weights: trained by nestmotion, Apache-2.0.
+
+Training data: {corpus_manifest["licence"]}
+
+{corpus_manifest["acknowledgement"]}
+
+Captions: C. Guo, S. Zou, X. Zuo, S. Wang, W. Ji, X. Li, L. Cheng, "Generating Diverse and Natural 3D
+Human Motions from Text", CVPR 2022 (HumanML3D), MIT licence.
+
+Text encoder: all-MiniLM-L6-v2 (sentence-transformers), Apache-2.0, weights rounded to eight bits.
+"""
