@@ -206,23 +206,23 @@ def test_the_text_that_is_written(tmp_path):
     save_bvh(Motion(skeleton, 25, np.array([[0, 1, 0], [0, 1, 0.5]]), quat), tmp_path / "x.bvh")
     assert (tmp_path / "x.bvh").read_text() == (
         "HIERARCHY\nROOT hips\n{\n\tOFFSET 0.000000 0.000000 0.000000\n"
-        "\tCHANNELS 6 Xposition Yposition Zposition Zrotation Yrotation Xrotation\n"
+        "\tCHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation\n"
         "\tJOINT chest\n\t{\n\t\tOFFSET 0.000000 100.000000 0.000000\n"
-        "\t\tCHANNELS 3 Zrotation Yrotation Xrotation\n"
+        "\t\tCHANNELS 3 Zrotation Xrotation Yrotation\n"
         "\t\tEnd Site\n\t\t{\n\t\t\tOFFSET 0.000000 5.000000 0.000000\n\t\t}\n\t}\n"
         "\tJOINT left leg\n\t{\n\t\tOFFSET 10.000000 -100.000000 0.000000\n"
-        "\t\tCHANNELS 3 Zrotation Yrotation Xrotation\n"
+        "\t\tCHANNELS 3 Zrotation Xrotation Yrotation\n"
         "\t\tEnd Site\n\t\t{\n\t\t\tOFFSET 0.497519 -4.975186 0.000000\n\t\t}\n\t}\n}\n"
         "MOTION\nFrames: 2\nFrame Time: 0.04\n"
         "0.000000 100.000000 0.000000" + 9 * " 0.000000" + "\n"
-        "0.000000 100.000000 50.000000" + 5 * " 0.000000" + " 45.000000" + 3 * " 0.000000" + "\n"
+        "0.000000 100.000000 50.000000" + 4 * " 0.000000" + " 45.000000" + 4 * " 0.000000" + "\n"
     )
 
 
 def test_angles_run_on_past_half_a_turn(tmp_path):
     yaw = np.radians(np.arange(0, 1080, 30))
     zero = np.zeros_like(yaw)
-    quat = np.stack([np.sin(yaw / 2), zero, zero, np.cos(yaw / 2)], axis=-1)[:, None]
+    quat = np.stack([zero, np.sin(yaw / 2), zero, np.cos(yaw / 2)], axis=-1)[:, None]
     motion = Motion(Skeleton(("root",), (-1,), np.zeros((1, 3))), 30, np.zeros((36, 3)), quat)
     with pytest.warns(NestmotionWarning, match=r"to read this file back, give its scale, 0\.01"):
         save_bvh(motion, tmp_path / "x.bvh")

@@ -13,12 +13,14 @@ from nestmotion.io.mannequin import build_mannequin
 
 # A Mixamo-like biped: other names, a ground root, a head end, fingers, and legs without toes.
 BIPED = Skeleton(
-    ("Root", "Hips", "Spine", "Neck", "Head", "HeadTop_End")
-    + tuple(f"{side}{part}" for side in ("Left", "Right") for part in ("UpLeg", "Leg", "Foot"))
-    + tuple(
-        f"{side}{part}"
-        for side in ("Left", "Right")
-        for part in ("Shoulder", "Arm", "ForeArm", "Hand", "Thumb", "Index")
+    (
+        *("Root", "Hips", "Spine", "Neck", "Head", "HeadTop_End"),
+        *(f"{side}{part}" for side in ("Left", "Right") for part in ("UpLeg", "Leg", "Foot")),
+        *(
+            f"{side}{part}"
+            for side in ("Left", "Right")
+            for part in ("Shoulder", "Arm", "ForeArm", "Hand", "Thumb", "Index")
+        ),
     ),
     (-1, 0, 1, 2, 3, 4, 1, 6, 7, 1, 9, 10, 2, 12, 13, 14, 15, 15, 2, 18, 19, 20, 21, 21),
     np.array(
@@ -101,7 +103,9 @@ def test_every_limb_follows_its_own_joint() -> None:
     mesh = build_mannequin(skeleton)
     moved = {skeleton.joint_names[j] for j in np.unique(mesh.joints[mesh.weights > 0.5])}
     for side in ("left", "right"):
-        assert {f"{side}_{part}" for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")} < moved
+        assert {
+            f"{side}_{part}" for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+        } < moved
         elbow = skeleton.rest_positions_m[skeleton.index(f"{side}_elbow"), 0]
         forearm = mesh.vertices_m[mesh.joints[:, 0] == skeleton.index(f"{side}_elbow"), 0]
         assert (np.sign(elbow) * forearm > abs(elbow) - 0.05).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -18,7 +19,7 @@ def run(
     *,
     corpus: Path,
     out: Path,
-    settings: tyro.conf.OmitArgPrefixes[ExportSettings] = ExportSettings(),  # noqa: B008 (frozen)
+    settings: Annotated[ExportSettings, tyro.conf.arg(name="")] = ExportSettings(),  # noqa: B008 (frozen)
     force: bool = False,
 ) -> None:
     """Make a bundle from a training run: averaged weights as ONNX with all that generation needs.

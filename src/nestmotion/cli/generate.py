@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from nestmotion.core.edit import resample
+from nestmotion.core.errors import SettingsError
 from nestmotion.generate import TextToMotion
 from nestmotion.io import check_output, save_motion
 
@@ -45,6 +46,8 @@ def run(
         threads: CPU threads.
         force: Replace files that exist.
     """
+    if not out:
+        raise SettingsError("no --out given; name at least one file to write, e.g. --out walk.glb")
     targets = [[_numbered(path, k, samples) for path in out] for k in range(max(samples, 1))]
     for path in (path for row in targets for path in row):
         check_output(path, force)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from nestmotion import __version__
@@ -93,4 +96,34 @@ def _run(verb: str, rest: list[str]) -> None:
         ) from None
     import tyro
 
-    tyro.cli(run, prog=f"nestmotion {verb}", args=rest)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            call = tyro.cli(_late(run), prog=f"nestmotion {verb}", args=rest)
+    except SystemExit as stop:
+        if stop.code != 2:
+            raise
+        raise SettingsError(f"{_unboxed(said.getvalue())}; see nestmotion {verb} --help") from None
+    call()
+
+
+def _late(run: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+    """`run`, but only bound to its arguments: what it prints itself must not be caught."""
+
+    @functools.wraps(run)
+    def bind(*args: object, **kwargs: object) -> Callable[[], None]:
+        return functools.partial(run, *args, **kwargs)
+
+    return bind
+
+
+def _unboxed(text: str) -> str:
+    """The first paragraph of tyro's framed message, as one line."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        content = line.strip().strip("│").strip()
+        if content.startswith("─") and lines:
+            break
+        if content and content[0] not in "╭╰─":
+            lines.append(content)
+    return " ".join(lines)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import tyro
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nestmotion.corpus import PreparedCorpus
 from nestmotion.text import TextEncoder
@@ -21,7 +22,7 @@ __all__ = ["run"]
 _COLUMNS = (
     TextColumn("{task.description}"),
     BarColumn(),
-    TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+    MofNCompleteColumn(),
     TimeRemainingColumn(),
     TextColumn("{task.fields[note]}"),
 )
@@ -32,7 +33,7 @@ def run(
     corpus: Path,
     out: Path,
     resume: bool = False,
-    config: tyro.conf.OmitArgPrefixes[TrainConfig] = TrainConfig(),  # noqa: B008 (frozen)
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = TrainConfig(),  # noqa: B008 (frozen)
 ) -> None:
     """Train a model on a prepared corpus and leave a run folder with checkpoint and log.
 

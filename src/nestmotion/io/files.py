@@ -17,7 +17,6 @@ __all__ = [
     "FORMATS",
     "Format",
     "check_output",
-    "check_output",
     "known_suffixes",
     "load_motion",
     "save_motion",

@@ -33,7 +33,7 @@ from nestmotion.io.mannequin import build_mannequin
 __all__ = ["load_glb", "save_glb"]
 
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
-WOOD_RGBA = [0.76, 0.57, 0.38, 1.0]
+WOOD_RGBA = [0.60, 0.35, 0.16, 1.0]  # linear, as glTF has it
 # Keys rarer than this were set by hand, not recorded: the motion between them needs more frames.
 SPARSE_FPS, SPARSE_KEYS_FPS = 10.0, 30.0
 # Frames times joints beyond which a file must hold that many keys itself.

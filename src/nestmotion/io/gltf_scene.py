@@ -131,8 +131,8 @@ class NodeTree:
                     raise glb.fail(f"nodes[{child}] has two parents")
                 self.parents[child] = index
         depth = {-1: 0}
-        for node in self.order:
-            depth[node] = depth[self.parents[node]] + 1
+        for index in self.order:
+            depth[index] = depth[self.parents[index]] + 1
         if len(self.order) != len(self.nodes) or max(depth.values()) > DEEPEST:
             raise glb.fail("its node hierarchy goes in a circle or is absurdly deep")
 

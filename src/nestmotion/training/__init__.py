@@ -1,1 +1,1 @@
-
+"""Training: data, loop, checkpoints, run folder, export."""

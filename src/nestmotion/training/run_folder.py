@@ -82,7 +82,7 @@ def _processor() -> str:
 
 def claim_run(run: Path) -> None:
     """Make an empty folder for a run. Raises OutputError when there is something in it already."""
-    if run.exists() and any(run.iterdir()):
+    if run.is_dir() and any(run.iterdir()):
         raise OutputError(f"{run}: is not empty; use --resume to continue it, or another folder")
     try:
         run.mkdir(parents=True, exist_ok=True)
