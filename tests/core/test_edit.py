@@ -160,7 +160,7 @@ def test_one_frame_stays_one_frame(random_motion):
 def test_impossible_frame_rates(random_motion, fps):
     with pytest.raises(SettingsError) as error:
         resample(random_motion(), fps)
-    assert str(error.value) == f"frames a second must be positive, not {fps}"
+    assert str(error.value) == f"frames a second must be above 0 and at most 1000, not {fps:g}"
 
 
 # Move, canonicalize, ground

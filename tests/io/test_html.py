@@ -112,7 +112,7 @@ def test_packed_motion_is_the_motion(tmp_path: Path, random_motion: Callable[...
     quat = unpack(clip["quats"]).reshape(30, 22, 4)
     back = Motion(motion.skeleton, clip["fps"], unpack(clip["root"]).reshape(30, 3), quat)
     assert np.abs(back.positions_m - motion.positions_m).max() < 1e-3
-    vertices = build_mannequin(motion.skeleton).vertices_m
+    vertices = build_mannequin(motion).vertices_m
     assert np.abs(unpack(clip["vertices"]).reshape(-1, 3) - vertices).max() < 1e-4
 
 
@@ -215,7 +215,7 @@ def test_browser_poses_the_mannequin_as_we_do(
     script = "setPose(7); flags.world = Array.from(world, v => v.toFixed(4)).join(' ');"
     flags = browse(tmp_path / "a.html", script, "#frame=0")
     shown = np.array(flags["world"].split(), float).reshape(-1, 6)
-    mesh = build_mannequin(motion.skeleton)
+    mesh = build_mannequin(motion)
     expected = np.zeros_like(mesh.vertices_m)
     for k in range(2):
         joint = mesh.joints[:, k]

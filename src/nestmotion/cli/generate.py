@@ -7,7 +7,6 @@ from typing import Annotated
 
 import tyro
 
-from nestmotion.core.edit import resample
 from nestmotion.core.errors import SettingsError
 from nestmotion.generate import TextToMotion
 from nestmotion.io import check_output, save_motion
@@ -54,10 +53,9 @@ def run(
     model = TextToMotion.load(bundle, threads)
     motions = model.generate(text, seconds, seed, samples, steps, guidance)
     for motion, paths in zip(motions, targets, strict=True):
-        motion = motion if fps is None else resample(motion, fps)
         for path in paths:
-            save_motion(motion, path, force=force)
-            print(f"{path}: {motion.duration_s:.2f} s, {len(motion)} frames")
+            save_motion(motion, path, fps=fps, force=force)
+            print(f"{path}: {motion.duration_s:.2f} s")
 
 
 def _numbered(path: Path, sample: int, samples: int) -> Path:

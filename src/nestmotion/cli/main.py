@@ -118,12 +118,17 @@ def _late(run: Callable[..., None]) -> Callable[..., Callable[[], None]]:
 
 
 def _unboxed(text: str) -> str:
-    """The first paragraph of tyro's framed message, as one line."""
-    lines: list[str] = []
+    """What tyro's framed message says first below its title, as one line.
+
+    The frame is drawn with lines or, where the terminal knows no such letters, with hyphens.
+    """
+    paragraphs: list[list[str]] = [[]]
     for line in text.splitlines():
-        content = line.strip().strip("│").strip()
-        if content.startswith("─") and lines:
-            break
-        if content and content[0] not in "╭╰─":
-            lines.append(content)
-    return " ".join(lines)
+        content = line.strip(" │|")
+        if not content.strip("-─╭╮╰╯+"):
+            paragraphs.append([])
+        elif not content.startswith(("╭", "+-")):
+            paragraphs[-1].append(content)
+    titled = "╭" in text
+    found = [" ".join(p) for p in paragraphs if p]
+    return found[0 if titled or len(found) == 1 else 1] if found else "the arguments cannot be read"

@@ -24,6 +24,9 @@ __all__ = [
 
 GROUND_PERCENTILE = 5.0
 
+# Nobody films people faster; a slip of the keyboard must not fill the memory.
+MOST_FPS = 1000
+
 
 def mirror(motion: Motion) -> Motion:
     """Reflect in the plane x = 0 and swap left and right joints, so that a wave of the left hand
@@ -49,8 +52,8 @@ def resample(motion: Motion, fps: float) -> Motion:
     First and last frame are sampled at their own times; the new last frame is the last that falls
     within the original.
     """
-    if not (np.isfinite(fps) and fps > 0):
-        raise SettingsError(f"frames a second must be positive, not {fps}")
+    if not 0 < fps <= MOST_FPS:
+        raise SettingsError(f"frames a second must be above 0 and at most {MOST_FPS}, not {fps:g}")
     if fps == motion.fps:
         return motion
     last = len(motion) - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -62,6 +63,6 @@ class Normalizer:
         return {"mean": self.mean, "std": self.std}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Normalizer:
-        """Inverse of `to_arrays`."""
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> Normalizer:
+        """Inverse of `to_arrays`; lists, as JSON has them, serve as well."""
         return cls(np.asarray(arrays["mean"], np.float32), np.asarray(arrays["std"], np.float32))

@@ -16,8 +16,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nestmotion.core import Skeleton
 from nestmotion.core.checksums import check_folder, sha256_of
 from nestmotion.core.errors import BundleError
@@ -95,9 +93,7 @@ class Bundle:
 
     @cached_property
     def normalizer(self) -> Normalizer:
-        return Normalizer.from_arrays(
-            {k: np.array(v) for k, v in self._json("normalizer.json").items()}
-        )
+        return Normalizer.from_arrays(self._json("normalizer.json"))
 
     @cached_property
     def length_model(self) -> LengthModel:

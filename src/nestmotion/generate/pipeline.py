@@ -9,6 +9,7 @@ import numpy as np
 
 from nestmotion import __version__
 from nestmotion.core import Motion
+from nestmotion.core.edit import canonicalize
 from nestmotion.features import FeatureLayout, decode
 from nestmotion.generate.bundle import Bundle, default_bundle_path
 from nestmotion.generate.prompt import check_prompt, check_request, warn_if_not_english
@@ -90,7 +91,7 @@ class TextToMotion:
             "nestmotion": __version__,
         }
         return [
-            decode(f, self.bundle.skeleton, self.bundle.fps).with_metadata(**recipe, sample=k)
+            canonicalize(decode(f, self.bundle.skeleton, self.bundle.fps)).with_metadata(**recipe, sample=k)
             for k, f in enumerate(features)
         ]
 

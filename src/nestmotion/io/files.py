@@ -11,7 +11,7 @@ from typing import Any
 
 from nestmotion.core import Motion
 from nestmotion.core.edit import resample
-from nestmotion.core.errors import FormatError, OutputError, SettingsError
+from nestmotion.core.errors import FormatError, OutputError
 
 __all__ = [
     "FORMATS",
@@ -22,8 +22,6 @@ __all__ = [
     "save_motion",
     "suffix_of",
 ]
-
-_MAX_FPS = 1000
 
 
 @dataclass(frozen=True)
@@ -119,8 +117,6 @@ def save_motion(
     path = Path(path)
     check_output(path, force)
     if fps is not None:
-        if not 0 < fps <= _MAX_FPS:
-            raise SettingsError(f"frames a second must be above 0 and at most {_MAX_FPS}, not {fps:g}")
         motion = resample(motion, fps)
     _saver(path)(motion, path)
 

@@ -76,7 +76,7 @@ def save_glb(motion: Motion, path: str | Path) -> None:
                 "skeleton": 0,
             }
         ],
-        "meshes": [{"name": "mannequin", "primitives": [_primitive(skeleton, stand, chunk)]}],
+        "meshes": [{"name": "mannequin", "primitives": [_primitive(motion, stand, chunk)]}],
         "materials": [
             {
                 "name": "wood",
@@ -92,9 +92,9 @@ def save_glb(motion: Motion, path: str | Path) -> None:
     write_glb(path, document, chunk)
 
 
-def _primitive(skeleton: Skeleton, stand: np.ndarray, chunk: BinaryChunk) -> dict[str, Any]:
-    mesh = build_mannequin(skeleton)
-    joints = np.zeros((len(mesh.joints), 4), np.uint8 if len(skeleton) < 256 else np.uint16)
+def _primitive(motion: Motion, stand: np.ndarray, chunk: BinaryChunk) -> dict[str, Any]:
+    mesh = build_mannequin(motion)
+    joints = np.zeros((len(mesh.joints), 4), np.uint8 if len(motion.skeleton) < 256 else np.uint16)
     weights = np.zeros((len(mesh.joints), 4), np.float32)
     # glTF wants joint 0 wherever the weight is 0.
     joints[:, :2], weights[:, :2] = np.where(mesh.weights > 0, mesh.joints, 0), mesh.weights

@@ -15,7 +15,7 @@ import numpy as np
 from nestmotion.core.motion import Motion
 from nestmotion.core.rotations import unroll_signs
 from nestmotion.io._atomic import atomic_write
-from nestmotion.io.mannequin import build_mannequin
+from nestmotion.io.mannequin import build_mannequin, facing_rad, joint_sides
 
 __all__ = ["save_html"]
 
@@ -49,12 +49,15 @@ def _details(motion: Motion) -> str:
 
 def _clip(motion: Motion) -> dict[str, Any]:
     """What the player needs, arrays packed."""
-    skeleton, mesh = motion.skeleton, build_mannequin(motion.skeleton)
+    skeleton, mesh = motion.skeleton, build_mannequin(motion)
     return {
         "fps": motion.fps,
         "frames": len(motion),
         "parents": list(skeleton.parents),
         "rest": np.round(skeleton.rest_positions_m, 5).tolist(),
+        "sides": joint_sides(skeleton),
+        "facing": round(facing_rad(motion), 4),
+        "standing": round(float(np.median(motion.root_m[:, 1])), 4),
         "root": _pack(motion.root_m),
         "quats": _pack(unroll_signs(motion.quat_local_xyzw), bits=16),
         "vertices": _pack(mesh.vertices_m, bits=16),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from nestmotion.core.skeleton import Skeleton
+from nestmotion.core.rotations import quat_to_matrix
 
 __all__ = ["FRONT", "UP", "Sculptor", "SkinnedMesh", "subdivide"]
 
 UP, FRONT = np.array((0.0, 1.0, 0.0)), np.array((0.0, 0.0, 1.0))
-# Rest height from soles to head joint of the person in whose measures lengths are given.
 NOMINAL_HEIGHT_M = 1.46
 
 
@@ -36,49 +35,77 @@ class SkinnedMesh:
         whole = self.quads[self.quads[:, 2] != self.quads[:, 3]]
         return np.concatenate((self.quads[:, :3], whole[:, (0, 2, 3)]))
 
+    def at_rest(
+        self,
+        rest_m: Float[np.ndarray, "j 3"],
+        positions_m: Float[np.ndarray, "j 3"],
+        quats_xyzw: Float[np.ndarray, "j 4"],
+    ) -> SkinnedMesh:
+        """The mesh that, skinned to joints at `positions_m` turned by `quats_xyzw` from their rest, is
+        this one: the inverse of linear blend skinning,
+
+            v = sum_k w_k (R_k (x - rest_k) + p_k)   solved for x.
+        """
+        turns = quat_to_matrix(quats_xyzw)
+        shifts = positions_m - (turns @ rest_m[..., None])[..., 0]
+        blend = np.einsum("vk,vkab->vab", self.weights, turns[self.joints])
+        shift = np.einsum("vk,vka->va", self.weights, shifts[self.joints])
+        inverse = np.linalg.pinv(blend)  # joints turned by half a turn between them have no inverse
+        normals = (inverse @ self.normals[..., None])[..., 0]
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        vertices = (inverse @ (self.vertices_m - shift)[..., None])[..., 0]
+        return replace(self, vertices_m=vertices, normals=normals)
+
 
 class Sculptor:
-    """Collects lofted parts. Lengths given to it are nominal and scaled to the skeleton."""
+    """Collects lofted parts around joints at `places_m` (J, 3). Lengths are given for a person whose
+    head joint is 1.46 m above the soles, and scaled."""
 
-    def __init__(self, skeleton: Skeleton) -> None:
-        self.rest = skeleton.rest_positions_m
-        extent = np.ptp(self.rest, axis=0)
-        self.scale = max(float(extent[1]), float(extent.max()) / 2, 1e-3) / NOMINAL_HEIGHT_M
+    def __init__(self, places_m: Float[np.ndarray, "j 3"]) -> None:
+        self.places_m = places_m
+        extent = np.ptp(places_m, axis=0)
+        self.fit_height(max(float(extent[1]), float(extent.max()) / 2))
         self.vertices: list[np.ndarray] = []
         self.joints: list[np.ndarray] = []
         self.weights: list[np.ndarray] = []
         self.quads: list[np.ndarray] = []
 
+    def fit_height(self, height_m: float) -> None:
+        """Scale what follows to a person whose head joint is so high above the soles."""
+        self.scale = max(height_m, 1e-3) / NOMINAL_HEIGHT_M
+
     def loft(
         self,
-        chain: list[int],
+        joints: list[int],
         rows: np.ndarray | tuple[tuple[float, ...], ...],
-        points: np.ndarray | None = None,
+        points: np.ndarray,
+        starts: np.ndarray | None = None,
         sides: int = 12,
         front: np.ndarray = FRONT,
         boxy: float = 1.0,
     ) -> None:
-        """Rings around the line through `points` (the chain's joints unless given).
+        """Rings around the line through `points` (P, 3), on which 0 is the first and 1 the last.
 
-        rows (R, 4): place, half width, half depth, shift to `front`; first and last row are the
-            closing poles. A vertex follows the joints of `chain` whose bones' middles it lies between.
+        rows (R, 4): place on the line, half width, half depth, shift to `front`; the first and the last
+            are the closing poles.
+        joints, starts: the joints that move the part, and the place where the bone of each begins;
+            without `starts` bones reach from point to point.
         boxy: 1 gives ellipses, less gives rounded boxes.
         """
         profile = np.asarray(rows)
-        line = self.rest[chain] if points is None else points
-        span = float(np.linalg.norm(line[-1] - line[0]))
+        span = float(np.linalg.norm(points[-1] - points[0]))
         if span < 1e-6:
             return
-        along = (line[-1] - line[0]) / span
+        along = (points[-1] - points[0]) / span
         if abs(along @ front) > 0.9:
             front = FRONT if abs(along @ UP) > 0.9 else UP
         side = np.cross(along, front)
         side /= np.linalg.norm(side)
         front = np.cross(side, along)
         place, half = profile[:, 0], profile[:, 1:] * self.scale
-        lengths = np.linalg.norm(np.diff(line, axis=0), axis=1)
+        lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
         knots = np.concatenate(([0.0], np.cumsum(lengths))) / lengths.sum()
-        centre = np.stack([_extrapolate(place, knots, line[:, k]) for k in range(3)], axis=1)
+        centre = np.stack([_extrapolate(place, knots, points[:, k]) for k in range(3)], axis=1)
         angle = np.arange(sides) * (2 * np.pi / sides)
         c, s = (np.sign(x) * np.abs(x) ** boxy for x in (np.cos(angle), np.sin(angle)))
         rings = (
@@ -88,10 +115,10 @@ class Sculptor:
         )
         ends = (centre + half[:, 2:3] * front)[[0, -1]]
         at = np.concatenate((np.repeat(place[1:-1], sides), place[[0, -1]]))
-        joints, weights = _carriers(np.asarray(chain), knots, at)
+        carriers, weights = _carriers(np.asarray(joints), knots[:-1] if starts is None else starts, at)
         self.quads.append(_ring_quads(len(profile) - 2, sides) + sum(len(v) for v in self.vertices))
         self.vertices.append(np.concatenate((rings.reshape(-1, 3), ends)))
-        self.joints.append(joints)
+        self.joints.append(carriers)
         self.weights.append(weights)
 
     def capsule(
@@ -114,7 +141,7 @@ class Sculptor:
         rows = np.array(start + middle + end)
         radius = rows[:, 1] * length / self.scale
         profile = np.stack((rows[:, 0], radius, radius, np.zeros_like(radius)), axis=1)
-        self.loft([joint, joint], profile, np.stack((a, b)), sides)
+        self.loft([joint], profile, np.stack((a, b)), sides=sides)
 
     def finish(self) -> SkinnedMesh:
         """The mesh of all parts, with smooth normals."""
@@ -131,14 +158,16 @@ class Sculptor:
         return SkinnedMesh(vertices, normals, joints, weights, quads)
 
 
-def _carriers(chain: np.ndarray, knots: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two joints that move a vertex at a place along the chain, and their shares: those of the
-    bones (between consecutive knots) whose middles it lies between."""
-    middles = (knots[:-1] + knots[1:]) / 2
-    bone = np.interp(at, middles, np.arange(len(middles))) if len(middles) > 1 else 0 * at
+def _carriers(joints: np.ndarray, starts: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two joints that move a vertex at a place along a part, and their shares: those of the bones
+    whose middles it lies between. The last bone ends at place 1."""
+    middles = (starts + np.append(starts[1:], 1.0)) / 2
+    # Bones of no length have one middle, between which nothing can lie.
+    middles = np.maximum.accumulate(middles) + 1e-9 * np.arange(len(middles))
+    bone = np.interp(at, middles, np.arange(len(middles)))
     low = bone.astype(int)
     high = np.minimum(low + 1, len(middles) - 1)
-    return chain[np.stack((low, high), axis=1)], np.stack((1 - (bone - low), bone - low), axis=1)
+    return joints[np.stack((low, high), axis=1)], np.stack((1 - (bone - low), bone - low), axis=1)
 
 
 def _extrapolate(x: np.ndarray, xp: np.ndarray, fp: np.ndarray) -> np.ndarray:

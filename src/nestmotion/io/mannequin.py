@@ -1,30 +1,36 @@
 """A procedural wooden mannequin for any skeleton: the body that GLB files and the HTML player show.
 
-The shape is made from rings of vertices lofted along chains of joints in the rest pose. Body parts
-are found from the tree and the rest pose alone (a spine with legs at its root and arms higher up), so
-SMPL's, CMU's or Mixamo's joint names all serve; a skeleton that is not a biped gets tapered capsules.
+A skeleton whose joints are known by name (`core.joint_names`) gets a body; another, a capsule a bone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
 
+from nestmotion.core.errors import SettingsError
+from nestmotion.core.joint_names import match_joints
+from nestmotion.core.motion import Motion
+from nestmotion.core.rotations import quat_apply, quat_from_yaw, quat_multiply
 from nestmotion.core.skeleton import Skeleton
 from nestmotion.io.loft import FRONT, UP, Sculptor, SkinnedMesh, subdivide
 
-__all__ = ["build_mannequin"]
+__all__ = ["build_mannequin", "facing_rad", "joint_sides"]
 
-# Profiles: rows of (place along the chain, half width, half depth, shift to the front). The place is
-# 0 at the chain's first joint and 1 at its last; sizes are metres at the nominal height.
+# Profiles: rows of (place along the part, half width, half depth, shift to the front). The place is 0
+# at the part's first joint and 1 at its end (of the torso: at the height of the hip and of the shoulder
+# joints); sizes are metres of a person whose head joint is 1.46 m above the soles.
 TORSO = (
-    (-0.19, 0.000, 0.000, 0.00), (-0.18, 0.050, 0.055, 0.00), (-0.13, 0.105, 0.085, 0.00),
-    (-0.04, 0.148, 0.103, 0.00), (0.07, 0.156, 0.108, -0.005), (0.18, 0.145, 0.101, 0.000),
-    (0.31, 0.125, 0.090, 0.005), (0.40, 0.119, 0.086, 0.010), (0.50, 0.129, 0.093, 0.012),
-    (0.62, 0.148, 0.106, 0.018), (0.74, 0.160, 0.113, 0.020), (0.83, 0.158, 0.107, 0.016),
-    (0.91, 0.138, 0.091, 0.006), (0.97, 0.100, 0.070, 0.000), (1.02, 0.060, 0.055, 0.00),
-    (1.05, 0.000, 0.000, 0.00),
+    (-0.28, 0.000, 0.000, 0.000), (-0.26, 0.050, 0.055, 0.000),
+    (-0.21, 0.105, 0.085, 0.000), (-0.10, 0.148, 0.103, 0.000),
+    ( 0.03, 0.156, 0.108, -0.005), ( 0.15, 0.145, 0.101, 0.000),
+    ( 0.30, 0.125, 0.090, 0.005), ( 0.41, 0.119, 0.086, 0.010),
+    ( 0.52, 0.129, 0.093, 0.012), ( 0.66, 0.148, 0.106, 0.018),
+    ( 0.80, 0.160, 0.113, 0.020), ( 0.91, 0.158, 0.107, 0.016),
+    ( 1.00, 0.138, 0.091, 0.006), ( 1.07, 0.100, 0.070, 0.000),
+    ( 1.13, 0.060, 0.055, 0.000), ( 1.16, 0.000, 0.000, 0.000),
 )  # fmt: skip
 HEAD = (
     (-0.23, 0.000, 0.000, 0.015), (-0.21, 0.030, 0.034, 0.020), (-0.10, 0.052, 0.066, 0.018),
@@ -50,145 +56,215 @@ UPPER_ARM, FOREARM = (0.050, 0.047, 0.035), (0.032, 0.038, 0.025)
 COLLAR, NECK = (0.034, 0.038, 0.040), (0.050, 0.047, 0.046)
 
 
-def build_mannequin(skeleton: Skeleton) -> SkinnedMesh:
-    """The mannequin of a skeleton, with the soles at the lowest joint of each foot."""
-    sculptor = Sculptor(skeleton)
-    done = _sculpt_biped(sculptor, skeleton)
-    for joint, children in enumerate(skeleton.children):
-        for child in children:
-            if child not in done:
-                length = float(np.linalg.norm(skeleton.offsets_m[child])) / sculptor.scale
-                radius = float(np.clip(0.17 * length, 0.006, 0.05))
-                radii = (radius, radius * 1.15, radius * 0.75)
-                a, b = sculptor.rest[joint], sculptor.rest[child]
-                sculptor.capsule(joint, a, b, radii, sides=12 if radius > 0.015 else 6)
+def build_mannequin(motion: Motion) -> SkinnedMesh:
+    """The mannequin of a motion's skeleton, in its rest pose, with the root at the origin."""
+    skeleton = motion.skeleton
+    try:
+        match = match_joints(skeleton)
+        positions, quats = _stance(motion, match)
+        sculptor = Sculptor(positions)
+        covered = _sculpt_body(sculptor, skeleton, match)
+    except SettingsError:  # not a person, or none we know
+        quats = np.tile((0.0, 0.0, 0.0, 1.0), (len(skeleton), 1))
+        sculptor, covered = Sculptor(skeleton.rest_positions_m), set()
+    for joint in sorted(set(range(1, len(skeleton))) - covered):
+        _sculpt_bone(sculptor, skeleton.parents[joint], joint)
     if not sculptor.quads:  # a lone joint, or all of them in one place
-        sculptor.capsule(
-            0, sculptor.rest[0] - 0.05 * UP, sculptor.rest[0] + 0.05 * UP, (0.03, 0.03, 0.03)
-        )
-    return sculptor.finish()
+        origin = sculptor.places_m[0]
+        sculptor.capsule(0, origin - 0.05 * UP, origin + 0.05 * UP, (0.03, 0.03, 0.03))
+    return sculptor.finish().at_rest(skeleton.rest_positions_m, sculptor.places_m, quats)
 
 
-def _descendants(skeleton: Skeleton, joint: int) -> list[int]:
-    """The joint and all below it."""
+def joint_sides(skeleton: Skeleton) -> list[int]:
+    """For each joint 1 on the left, -1 on the right, 0 in the middle or where that is not known."""
+    try:
+        match = match_joints(skeleton)
+    except SettingsError:
+        return [0] * len(skeleton)
+    names = {joint: name for name, joint in match.items()}
+    sides: list[int] = []
+    for joint, parent in enumerate(skeleton.parents):
+        side, _, part = names.get(joint, "").partition("_")
+        if joint not in names and parent >= 0:
+            sides.append(sides[parent])
+        else:
+            sides.append(0 if part in ("", "collar") else {"left": 1, "right": -1}.get(side, 0))
+    return sides
+
+
+def facing_rad(motion: Motion) -> float:
+    """Heading of the first frame: across the hips where they are known, else that of the root."""
+    try:
+        match = match_joints(motion.skeleton)
+    except SettingsError:
+        return float(motion.heading_rad[0])
+    return _facing_rad(motion.positions_m[0], match)
+
+
+def _facing_rad(positions: np.ndarray, match: Mapping[str, int]) -> float:
+    """Yaw of a pose at right angles to the line from the right hip to the left."""
+    across = positions[match["left_hip"]] - positions[match["right_hip"]]
+    return float(np.arctan2(-across[2], across[0]))
+
+
+def _stance(motion: Motion, match: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Joint positions and world rotations in which the person stands upright and faces +Z: the rest
+    pose, or else the frame with the head highest over the feet. Raises SettingsError if there is none.
+    """
+    rest = motion.skeleton.rest_positions_m
+    if _stands(rest, match):
+        return rest, np.tile((0.0, 0.0, 0.0, 1.0), (len(rest), 1))
+    top = match.get("head", match.get("neck", 0))
+    heights = motion.positions_m[:, :, 1]
+    frame = int(np.argmax(2 * heights[:, top] - heights[:, _ankles(match)].sum(axis=1)))
+    positions = motion.positions_m[frame] - motion.root_m[frame]
+    turn = quat_from_yaw(np.array(-_facing_rad(positions, match)))
+    positions = quat_apply(turn, positions)
+    if not _stands(positions, match):
+        raise SettingsError("the motion holds no pose in which the person stands")
+    return positions, quat_multiply(turn, motion.quat_world_xyzw[frame])
+
+
+def _ankles(match: Mapping[str, int]) -> list[int]:
+    return [match["left_ankle"], match["right_ankle"]]
+
+
+def _stands(positions: np.ndarray, match: Mapping[str, int]) -> bool:
+    """Whether the trunk points up, the legs down and the left hip to +X, each within 60 degrees."""
+    top = match.get("head", match.get("neck", 0))
+    hips = [match["left_hip"], match["right_hip"]]
+    directions = (
+        (positions[top] - positions[match["pelvis"]], UP),
+        (positions[_ankles(match)].sum(axis=0) - positions[hips].sum(axis=0), -UP),
+        (positions[hips[0]] - positions[hips[1]], np.cross(UP, FRONT)),
+    )
+    return all(v @ wanted > 0.5 * np.linalg.norm(v) for v, wanted in directions)
+
+
+def _path(skeleton: Skeleton, top: int, joint: int) -> list[int]:
+    """The joints from `top` down to `joint`. Raises SettingsError when one is not above the other."""
+    path = [joint]
+    while path[-1] != top:
+        if path[-1] < 0:
+            raise SettingsError("the joints of a limb do not follow one another")
+        path.append(skeleton.parents[path[-1]])
+    return path[::-1]
+
+
+def _below(skeleton: Skeleton, joint: int) -> set[int]:
+    """The joint and all that hang on it."""
     found = {joint}
     for j in range(joint + 1, len(skeleton)):
         if skeleton.parents[j] in found:
             found.add(j)
-    return sorted(found)
+    return found
 
 
-def _main_chain(skeleton: Skeleton, chain: list[int]) -> list[int]:
-    """The chain, followed down to a leaf along the children with the most joints below them."""
-    while children := skeleton.children[chain[-1]]:
-        chain = [*chain, max(children, key=lambda c: len(_descendants(skeleton, c)))]
-    return chain
+def _sculpt_bone(sculptor: Sculptor, parent: int, joint: int) -> None:
+    """A bone of no known part."""
+    a, b = sculptor.places_m[parent], sculptor.places_m[joint]
+    radius = float(np.clip(0.17 * np.linalg.norm(b - a) / sculptor.scale, 0.006, 0.05))
+    sides = 12 if radius > 0.015 else 6
+    sculptor.capsule(parent, a, b, (radius, radius * 1.15, radius * 0.75), sides)
 
 
-def _spine_and_limbs(skeleton: Skeleton) -> tuple[list[int], dict[int, list[int]]]:
-    """The chain of joints in the middle plane, and the first joints of the limbs that leave it."""
-    rest = skeleton.rest_positions_m
-    width = 0.02 * float(np.ptp(rest, axis=0).max())
-    spine, limbs = [0], {}
-    while True:
-        middle = {c: rest[_descendants(skeleton, c), 0].mean() for c in skeleton.children[spine[-1]]}
-        sided = [c for c, x in middle.items() if abs(x) > width]
-        if any(middle[c] > 0 for c in sided) and any(middle[c] < 0 for c in sided):
-            limbs[spine[-1]] = sided
-        central = [c for c in middle if c not in sided]
-        if not central:
-            return spine, limbs
-        spine.append(max(central, key=lambda c: len(_descendants(skeleton, c))))
+def _sculpt_body(sculptor: Sculptor, skeleton: Skeleton, match: Mapping[str, int]) -> set[int]:
+    """Torso, head, arms and legs. Returns the joints whose bone from the parent needs no more."""
+    at, pelvis, top = sculptor.places_m, match["pelvis"], match.get("head", match.get("neck", 0))
+    soles_m = min(at[sorted(_below(skeleton, ankle)), 1].min() for ankle in _ankles(match))
+    sculptor.fit_height(float(at[top, 1] - soles_m))
+    trunk = _path(skeleton, pelvis, top)
+    arms = [_path(skeleton, pelvis, match[f"{side}_shoulder"]) for side in ("left", "right")]
+    spine = [joint for joint in trunk if all(joint in arm for arm in arms)]
+    neck = trunk[len(spine) :]
+    if not neck:
+        raise SettingsError("the head does not stand on the spine")
+    _sculpt_torso(sculptor, spine, at[neck[0]] - at[pelvis], match)
+    _sculpt_head(sculptor, neck)
+    covered = _below(skeleton, top) | set(trunk) | set(_path(skeleton, 0, pelvis)) | {0}
+    for side, arm in zip(("left", "right"), arms, strict=True):
+        shoulder, elbow, wrist, hip, knee, ankle = (
+            match[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        )
+        for a, b in pairwise(arm[len(spine) :]):
+            sculptor.capsule(a, at[a], at[b], COLLAR)
+        covered |= set(arm) | set(_path(skeleton, pelvis, hip))
+        for a, b, radii in (
+            (shoulder, elbow, UPPER_ARM),
+            (elbow, wrist, FOREARM),
+            (hip, knee, THIGH),
+            (knee, ankle, SHIN),
+        ):
+            sculptor.capsule(a, at[a], at[b], radii)
+            covered |= set(_path(skeleton, a, b))
+        covered |= _sculpt_hand(sculptor, skeleton, wrist, at[wrist] - at[elbow])
+        covered |= _sculpt_foot(sculptor, skeleton, ankle)
+    return covered
 
 
-def _sculpt_biped(sculptor: Sculptor, skeleton: Skeleton) -> set[int]:
-    """Torso, head, arms and legs. Returns the joints whose bone from the parent is now covered: none
-    when this is not a spine with legs at its start, arms further up and something above them."""
-    spine, limbs = _spine_and_limbs(skeleton)
-    if len(limbs) < 2:
-        return set()
-    hips, shoulders = min(limbs), max(limbs)
-    above = spine[spine.index(shoulders) + 1 :]
-    if not above or sculptor.rest[above[0], 1] <= sculptor.rest[hips, 1]:
-        return set()
-    torso = spine[spine.index(hips) : spine.index(above[0]) + 1]
-    sculptor.loft(torso, subdivide(TORSO), sides=24)
-    head = next((j for j in above if "head" in skeleton.joint_names[j].lower()), above[-1])
-    _sculpt_head(sculptor, above[: above.index(head) + 1])
-    done = set(spine)
-    for start in limbs[shoulders]:
-        done |= _sculpt_limb(sculptor, skeleton, shoulders, start, UPPER_ARM, FOREARM)
-    for start in limbs[hips]:
-        done |= _sculpt_limb(sculptor, skeleton, None, start, THIGH, SHIN)
-    return done
+def _sculpt_torso(
+    sculptor: Sculptor, spine: list[int], along: np.ndarray, match: Mapping[str, int]
+) -> None:
+    """One smooth trunk, carried by the joints of the spine, as wide as hips and shoulders ask for."""
+    at = sculptor.places_m
+    ends = [at[[match[f"{side}_{part}"] for side in ("left", "right")]] for part in ("hip", "shoulder")]
+    along = along / max(float(np.linalg.norm(along)), 1e-9)
+    origin = at[spine[0]]
+    low, high = (float((pair.mean(axis=0) - origin) @ along) for pair in ends)
+    if high - low < 0.2 * sculptor.scale:
+        raise SettingsError("the shoulders are not above the hips")
+    rows = subdivide(TORSO)
+    # Against the distances of the joints of the person in whose measures the profile is.
+    wide = [
+        np.clip(np.linalg.norm(pair[0] - pair[1]) / own / sculptor.scale, 0.8, 1.25)
+        for pair, own in zip(ends, (0.176, 0.229), strict=True)
+    ]
+    rows[:, 1] *= np.interp(rows[:, 0], (0, 1), wide)
+    starts = ((at[spine] - origin) @ along - low) / (high - low)
+    sculptor.loft(
+        spine, rows, np.stack((origin + low * along, origin + high * along)), starts=starts, sides=24
+    )
 
 
 def _sculpt_head(sculptor: Sculptor, neck: list[int]) -> None:
     """Neck, head and a nose, by which one sees where it faces. The last joint of `neck` is the head."""
-    head, scale = neck[-1], sculptor.scale
-    at = sculptor.rest[head]
+    at, scale, head = sculptor.places_m, sculptor.scale, neck[-1]
     for a, b in pairwise(neck):
-        sculptor.capsule(a, sculptor.rest[a] - 0.02 * scale * UP, sculptor.rest[b], NECK)
-    sculptor.loft(
-        [head, head], subdivide(HEAD), np.stack((at, at + HEAD_LENGTH_M * scale * UP)), sides=16
-    )
-    bridge, tip = (
-        at + scale * (up * UP + front * FRONT) for up, front in ((0.075, 0.088), (0.042, 0.109))
-    )
+        sculptor.capsule(a, at[a] - 0.02 * scale * UP, at[b], NECK)
+    skull = np.stack((at[head], at[head] + HEAD_LENGTH_M * scale * UP))
+    sculptor.loft([head], subdivide(HEAD), skull, sides=16)
+    bridge, tip = (at[head] + scale * (y * UP + z * FRONT) for y, z in ((0.075, 0.088), (0.042, 0.109)))
     sculptor.capsule(head, bridge, tip, (0.008, 0.010, 0.012), sides=6)
 
 
-def _sculpt_limb(
-    sculptor: Sculptor,
-    skeleton: Skeleton,
-    attached_to: int | None,
-    start: int,
-    upper: tuple[float, float, float],
-    lower: tuple[float, float, float],
-) -> set[int]:
-    """An arm (attached to the shoulders' joint) or a leg. The two longest bones are its two halves;
-    what comes before them is collar or hip, what comes after hand or foot."""
-    rest = sculptor.rest
-    chain = _main_chain(skeleton, [start])
-    if len(chain) < 3:
-        return set()
-    lengths = np.linalg.norm(np.diff(rest[chain], axis=0), axis=1)
-    first, second = sorted(np.argsort(-lengths, kind="stable")[:2].tolist())
-    for k, radii in ((first, upper), (second, lower)):
-        sculptor.capsule(chain[k], rest[chain[k]], rest[chain[k + 1]], radii)
-    done = {start, *chain[: first + 1], chain[first + 1], chain[second + 1]}
-    end = _descendants(skeleton, chain[second + 1])
-    tail = chain[second + 1 :]
-    if attached_to is None:
-        _sculpt_foot(sculptor, tail)
-        return done | set(end)
-    collar = [attached_to, *chain[: first + 1]]
-    for a, b in pairwise(collar[1:]):
-        sculptor.capsule(a, rest[a], rest[b], COLLAR)
-    if len(end) > len(tail):  # fingers: drawn as the bones they are
-        return done
-    _sculpt_hand(sculptor, tail, rest[tail[0]] - rest[chain[second]])
-    return done | set(end)
+def _sculpt_hand(sculptor: Sculptor, skeleton: Skeleton, wrist: int, forearm: np.ndarray) -> set[int]:
+    """A mitten with a thumb; a hand with all its fingers is left to be drawn bone by bone."""
+    below = _below(skeleton, wrist)
+    fingers = [joint for joint in below if not skeleton.children[joint]]
+    if len(fingers) >= 5:
+        return {wrist}
+    at, scale = sculptor.places_m, sculptor.scale
+    tip = max(fingers, key=lambda joint: float(np.linalg.norm(at[joint] - at[wrist])))
+    along = at[tip] - at[wrist] if np.linalg.norm(at[tip] - at[wrist]) > 0.02 * scale else forearm
+    along = along / max(float(np.linalg.norm(along)), 1e-9)
+    points = np.stack((at[wrist], at[wrist] + HAND_LENGTH_M * scale * along))
+    sculptor.loft([wrist], HAND, points, sides=10, front=UP, boxy=0.85)
+    base = at[wrist] + scale * (0.035 * along + 0.022 * FRONT)
+    sculptor.capsule(
+        wrist, base, base + scale * (0.055 * along + 0.030 * FRONT), (0.013, 0.013, 0.010), sides=6
+    )
+    return below
 
 
-def _sculpt_hand(sculptor: Sculptor, tail: list[int], direction: np.ndarray) -> None:
-    """A mitten with a thumb, from the wrist along the rest of the chain, or on along the forearm."""
-    wrist, scale = sculptor.rest[tail[0]], sculptor.scale
-    if len(tail) > 1:
-        direction = sculptor.rest[tail[-1]] - wrist
-    along = direction / max(float(np.linalg.norm(direction)), 1e-9)
-    points = np.stack((wrist, wrist + along * HAND_LENGTH_M * scale))
-    sculptor.loft([tail[0], tail[0]], HAND, points, sides=10, front=UP, boxy=0.85)
-    base = wrist + scale * (0.035 * along + 0.022 * FRONT)
-    tip = base + scale * (0.055 * along + 0.030 * FRONT)
-    sculptor.capsule(tail[0], base, tip, (0.013, 0.013, 0.010), sides=6)
-
-
-def _sculpt_foot(sculptor: Sculptor, tail: list[int]) -> None:
+def _sculpt_foot(sculptor: Sculptor, skeleton: Skeleton, ankle: int) -> set[int]:
     """A shoe around ankle and toes; its sole is at the height of the lowest of them."""
-    points, scale = sculptor.rest[tail].copy(), sculptor.scale
-    if len(tail) == 1 or np.ptp(points[:, [0, 2]], axis=0).max() < 0.05 * scale:
-        tail, ankle = [tail[0], tail[0]], points[0] - ANKLE_HEIGHT_M * scale * UP
-        points = np.stack((ankle, ankle + FOOT_LENGTH_M * scale * FRONT))
-    points[:, 1] = points[:, 1].min()
-    sculptor.loft(tail, FOOT, points, sides=12, front=UP, boxy=0.75)
+    below, at, scale = _below(skeleton, ankle), sculptor.places_m, sculptor.scale
+    tip = max(below, key=lambda joint: float((at[joint] - at[ankle]) @ FRONT))
+    tail = _path(skeleton, ankle, tip)
+    points = at[tail].copy()
+    points[:, 1] = at[sorted(below), 1].min()
+    if (points[-1] - points[0]) @ FRONT < 0.05 * scale:  # no toes
+        tail, start = [ankle], points[0] - ANKLE_HEIGHT_M * scale * UP
+        points = np.stack((start, start + FOOT_LENGTH_M * scale * FRONT))
+    sculptor.loft(tail[:-1] or tail, FOOT, points, sides=12, front=UP, boxy=0.75)
+    return below

@@ -13,8 +13,9 @@ _SIDED = re.compile(
     re.IGNORECASE,
 )
 
-# "Right" that says nothing about sides.
-_IDIOMS = re.compile(r"\b(?:right (?:away|after|before|now|angle|angles)|all right)\b", re.IGNORECASE)
+# "Right" that says nothing about sides. Not "right before" and "right after": in captions these are
+# mostly sides ("looks left to right before walking").
+_IDIOMS = re.compile(r"\b(?:right (?:away|now|angles?)|all right)\b", re.IGNORECASE)
 
 
 def _swap(match: re.Match[str]) -> str:

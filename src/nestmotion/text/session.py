@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nestmotion.core.errors import SettingsError
+
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
@@ -15,8 +17,10 @@ def open_session(path: Path, threads: int = 1) -> InferenceSession:
     """An ONNX Runtime session on the CPU.
 
     One thread by default: at these sizes a second thread gains little and, when another process is
-    busy, waiting for it costs many times that.
+    busy, waiting for it costs many times that. Raises SettingsError for less than one.
     """
+    if threads < 1:
+        raise SettingsError(f"threads must be at least 1, not {threads}")
     import onnxruntime as ort
 
     options = ort.SessionOptions()

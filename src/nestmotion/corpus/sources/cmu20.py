@@ -18,15 +18,18 @@ from jaxtyping import Float
 
 from nestmotion.core import Motion, canonical_skeleton
 from nestmotion.core.checksums import sha256_of
-from nestmotion.core.errors import CorpusError
+from nestmotion.core.errors import CorpusError, FormatError
 from nestmotion.core.rotations import canonical_sign, quat_conjugate
 from nestmotion.core.skeleton import Skeleton
 from nestmotion.corpus.source import Caption, Dropped, Span, Trial
+from nestmotion.io._npz_arrays import read_arrays
 
 __all__ = ["Cmu20"]
 
 FPS = 20.0
 QUAT_SCALE = 32767.0
+ARRAYS = ("trials", "start", "length", "animated", "quat_xyzw", "root_m")
+COLUMNS = ("trial", "group", "fold", "description", "subject_description")
 
 # Both skeletons rest in the same T-pose with axes along the world's, so a joint's local rotation is
 # carried over as it is. Joints that the source does not move (collars, toes) rest.
@@ -93,11 +96,15 @@ class Cmu20:
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
+        path = self.folder / "cmu20.npz"
         try:
-            with np.load(self.folder / "cmu20.npz", allow_pickle=False) as data:
-                return {key: data[key] for key in data}
-        except (ValueError, OSError, EOFError) as error:
-            raise CorpusError(f"{self.folder / 'cmu20.npz'}: not readable ({error})") from None
+            arrays = read_arrays(path, ARRAYS)
+        except FormatError as error:
+            raise CorpusError(str(error)) from None
+        lacking = [name for name in ARRAYS if name not in arrays]
+        if lacking:
+            raise CorpusError(f"{path}: lacks the arrays {', '.join(lacking)}")
+        return arrays
 
     @cached_property
     def _rows(self) -> dict[str, tuple[int, int]]:
@@ -109,8 +116,18 @@ class Cmu20:
 
     @cached_property
     def _table(self) -> dict[str, dict[str, str]]:
-        with (self.folder / "trials.csv").open(encoding="utf-8", newline="") as file:
-            return {row["trial"]: row for row in csv.DictReader(file)}
+        path, table = self.folder / "trials.csv", {}
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if lacking:
+                raise CorpusError(f"{path}:1: lacks the columns {', '.join(lacking)}")
+            for row in reader:
+                if row["fold"] not in ("0", "1", "2", "3", "4"):
+                    fold = row["fold"]
+                    raise CorpusError(f"{path}:{reader.line_num}: a fold is 0 to 4, not {fold!r}")
+                table[row["trial"]] = row
+        return table
 
     @cached_property
     def _spans(self) -> dict[str, list[Span]]:
@@ -120,7 +137,7 @@ class Cmu20:
                 try:
                     row = json.loads(line)
                     spans[row["trial"]].append(_span(row))
-                except (KeyError, ValueError) as error:
+                except (AttributeError, KeyError, TypeError, ValueError) as error:
                     raise CorpusError(
                         f"{self.folder / 'clips.jsonl'}:{number}: not a clip ({error})"
                     ) from None

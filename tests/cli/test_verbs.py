@@ -1,0 +1,82 @@
+"""The verbs together, as a user strings them: captions and BVH in, a trained bundle and motion out."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from nestmotion.cli import main
+from nestmotion.generate import Bundle
+from nestmotion.io import load_motion, save_motion
+
+
+def test_help_lists_every_verb(capsys):
+    assert main([]) == 0
+    text = capsys.readouterr().out
+    for verb in ("generate", "convert", "inspect", "corpus prepare", "train", "export"):
+        assert f"\n  {verb} " in text
+        with pytest.raises(SystemExit) as stop:
+            main([*verb.split(), "--help"])
+        assert stop.value.code == 0
+        assert f"usage: nestmotion {verb}" in capsys.readouterr().out
+
+
+def test_generate_writes_every_format_and_numbers_samples(tmp_path, capsys):
+    suffixes = (".bvh", ".glb", ".npz", ".amass.npz", ".npy", ".html")
+    outs = [word for s in suffixes for word in ("--out", str(tmp_path / f"new/walk{s}"))]
+    assert main(["generate", "a person walks", "--seconds", "2", "--samples", "2", *outs]) == 0
+    names = sorted(path.name for path in (tmp_path / "new").iterdir())
+    assert names == sorted(f"walk-{k}{s}" for k in (0, 1) for s in suffixes)
+    assert len(capsys.readouterr().out.splitlines()) == 12
+
+
+def test_generate_resamples_and_replaces(tmp_path):
+    path = str(tmp_path / "a.npz")
+    command = ["generate", "a person walks", "--seconds", "2", "--out", path]
+    assert main([*command, "--fps", "30"]) == 0
+    assert load_motion(path).fps == 30
+    assert main([*command, "--force"]) == 0
+    assert load_motion(path).fps == 20
+
+
+def test_inspect_tells_the_same_as_json(tmp_path, capsys, synthetic_walk):
+    save_motion(synthetic_walk(frames=41), tmp_path / "a.bvh")
+    assert main(["inspect", str(tmp_path / "a.bvh"), "--as-json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["frames"], facts["fps"], facts["seconds"]) == (41, 20.0, 2.05)
+    assert facts["displacement_m"] > 0.5
+    assert main(["inspect", str(tmp_path / "a.bvh")]) == 0
+    assert f"displacement_m  {facts['displacement_m']}" in capsys.readouterr().out
+
+
+@pytest.fixture
+def bvh_folder(tmp_path, synthetic_walk):
+    """Twelve walks of different speed, each its own group, as BVH files with captions."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    rows = ["file,caption,group"]
+    for k in range(12):
+        save_motion(synthetic_walk(frames=40, speed_m_s=0.5 + 0.1 * k), folder / f"w{k}.bvh")
+        rows.append(f"w{k}.bvh,a person walks at speed {k},g{k}")
+    (folder / "captions.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_from_bvh_files_to_motion(tmp_path, bvh_folder, capsys):
+    corpus, run, bundle = (str(tmp_path / name) for name in ("corpus", "run", "bundle"))
+    assert main(["corpus", "prepare", "--source", str(bvh_folder), "--out", corpus]) == 0
+    small = ["--network.width", "32", "--network.layers", "1", "--network.heads", "2"]
+    settings = [*small, "--epochs", "2", "--batch-size", "4", "--data.validation-share", "0.3"]
+    folds = ["--data.train-folds", "0", "1", "2", "3", "4"]
+    assert main(["train", "--corpus", corpus, "--out", run, *settings, *folds]) == 0
+    assert main(["train", "--corpus", corpus, "--out", run]) == 2  # the run is there already
+    assert main(["export", run, "--corpus", corpus, "--out", bundle, "--name", "tiny"]) == 0
+    assert Bundle.open(tmp_path / "bundle").manifest["training"]["config"]["epochs"] == 2
+    out = tmp_path / "x.npz"
+    assert main(["generate", "a person walks", "--bundle", bundle, "--out", str(out)]) == 0
+    assert np.isfinite(load_motion(out).positions_m).all()
+    for path in (corpus, run, bundle):
+        assert main(["inspect", path]) == 0
+    assert "tiny" in capsys.readouterr().out
