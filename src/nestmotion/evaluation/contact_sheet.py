@@ -19,8 +19,8 @@ __all__ = ["contact_sheet"]
 CAMERA_YAW_RAD = np.radians(-35.0)
 CAMERA_PITCH_RAD = np.radians(18.0)
 
-# Blue and orange: told apart with every common colour blindness.
-COLOURS = {"left": "#0072b2", "right": "#d55e00", "": "#404040"}
+# Orange and blue, as in the player: told apart with every common colour blindness.
+COLOURS = {"left": "#d55e00", "right": "#0072b2", "": "#404040"}
 
 
 def _project(points_m: Float[np.ndarray, "*b 3"]) -> Float[np.ndarray, "*b 2"]:
@@ -37,7 +37,7 @@ def contact_sheet(
 ) -> None:
     """Write a PNG with one row a motion: `columns` moments from first to last frame.
 
-    Left limbs are blue, right limbs orange. The line on the floor is the root's whole path, the dot
+    Left limbs are orange, right limbs blue. The line on the floor is the root's whole path, the dot
     where the root stands; the short line shows the heading. All cells have one scale; each is centred
     on its figure. Seconds stand below.
     """

@@ -5,27 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from scipy.stats import binomtest
 
 from nestmotion.core import Motion
+from nestmotion.evaluation.motion_facts import forward_m, travelled_m
 from nestmotion.generate import TextToMotion
 
-__all__ = ["CHECKS", "Check", "Share", "forward_m", "run_check", "travelled_m"]
-
-
-def forward_m(motion: Motion) -> float:
-    """Distance the root goes along its own heading, in metres: each step over the floor projected on
-    the heading of its frame, summed; negative for walking backwards."""
-    step = np.diff(motion.root_m[:, [0, 2]], axis=0)
-    yaw = motion.heading_rad[:-1]
-    return float((step * np.stack((np.sin(yaw), np.cos(yaw)), axis=1)).sum())
-
-
-def travelled_m(motion: Motion) -> float:
-    """Largest distance over the floor from where the root started, in metres."""
-    path = motion.root_m[:, [0, 2]]
-    return float(np.linalg.norm(path - path[0], axis=1).max())
+__all__ = ["CHECKS", "Check", "Share", "run_check"]
 
 
 @dataclass(frozen=True)
