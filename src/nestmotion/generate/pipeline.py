@@ -91,7 +91,9 @@ class TextToMotion:
             "nestmotion": __version__,
         }
         return [
-            canonicalize(decode(f, self.bundle.skeleton, self.bundle.fps)).with_metadata(**recipe, sample=k)
+            canonicalize(decode(f, self.bundle.skeleton, self.bundle.fps)).with_metadata(
+                **recipe, sample=k
+            )
             for k, f in enumerate(features)
         ]
 
