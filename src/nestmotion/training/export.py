@@ -61,6 +61,8 @@ def export(
     trained_on = json.loads((run / "corpus.json").read_text("utf-8"))
     if trained_on["files"] != corpus.manifest["files"]:
         raise TrainingError(f"{corpus.folder}: not the corpus that {run} was trained on")
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out}: is a file; choose a folder")
     if out.exists() and any(out.iterdir()):
         if not force:
             raise OutputError(f"{out}: is not empty; use --force to replace it")

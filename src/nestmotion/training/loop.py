@@ -113,7 +113,7 @@ def train(
     done = Progress()
     if resume:
         done = load_checkpoint(run, trainer.model, trainer.ema, trainer.optimizer)
-    log = RunLog(run)
+    log = RunLog(run, done.step)
     step, seconds, started = done.step, done.seconds, time.monotonic()
     last_save, first_step = started, done.step
     per_epoch = data.batches_per_epoch(config.batch_size)
@@ -126,21 +126,24 @@ def train(
         save_checkpoint(run, trainer.model, trainer.ema, trainer.optimizer, state)
         return state
 
+    def is_validated(epoch: int) -> bool:
+        return epoch % config.validate_epochs == 0 or epoch == config.epochs
+
     for epoch in range(step // per_epoch, config.epochs):
         for index, batch in enumerate(data.epoch(config.seed, epoch, config.batch_size)):
-            if epoch * per_epoch + index < step or index >= per_epoch:
+            if epoch * per_epoch + index < step:
                 continue
             terms = trainer.step(batch, step)
             step += 1
             progress(step, trainer.total_steps, terms)
             log.training(step, epoch, elapsed(), terms)
+            if step % per_epoch == 0 and is_validated(epoch + 1):
+                log.validation(step, epoch + 1, elapsed(), trainer.validate())
             if stop_after_steps is not None and step - first_step >= stop_after_steps:
                 log.close()
                 return save()
             if time.monotonic() - last_save > 60 * config.checkpoint_minutes:
                 save()
                 last_save = time.monotonic()
-        if (epoch + 1) % config.validate_epochs == 0 or epoch + 1 == config.epochs:
-            log.validation(step, epoch + 1, elapsed(), trainer.validate())
     log.close()
     return save()

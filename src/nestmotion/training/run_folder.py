@@ -23,13 +23,20 @@ _PACKAGES = ("torch", "numpy", "onnxruntime", "tokenizers")
 
 
 class RunLog:
-    """Losses as JSON lines (`log.jsonl`) and as TensorBoard events (`tensorboard/`)."""
+    """Losses as JSON lines (`log.jsonl`) and as TensorBoard events (`tensorboard/`).
 
-    def __init__(self, run: Path) -> None:
+    Goes on after `step`: later rows, which a killed run wrote after its last checkpoint, are dropped.
+    """
+
+    def __init__(self, run: Path, step: int = 0) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._file = (run / "log.jsonl").open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(run / "tensorboard"))
+        path = run / "log.jsonl"
+        rows = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+        kept = [row for row in rows if row.endswith("\n") and json.loads(row)["step"] <= step]
+        path.write_text("".join(kept), "utf-8")
+        self._file = path.open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def training(self, step: int, epoch: int, seconds: float, terms: dict[str, float]) -> None:
         if step % _LOG_EVERY == 0:
@@ -106,7 +113,7 @@ def read_config(run: Path) -> TrainConfig:
     path = run / "config.json"
     try:
         return TypeAdapter(TrainConfig).validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise TrainingError(f"{path}: missing; {run} is not a training run") from None
     except ValidationError as error:
         first = error.errors()[0]

@@ -1,0 +1,129 @@
+"""The sampler, with denoisers whose answers are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nestmotion.core.noise import signal_and_noise
+from nestmotion.generate.sampler import sample
+
+SHAPE = (3, 8, 5)
+
+
+def _noise(seed: int = 0, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+@given(steps=st.integers(1, 40), guidance=st.floats(0, 10), seed=st.integers(0, 2**32 - 1))
+def test_a_denoiser_that_knows_the_answer_is_believed(steps, guidance, seed):
+    clean = _noise(seed).astype(np.float32)
+
+    def oracle(noisy, time, has_text):
+        return np.concatenate((clean, clean)) if len(noisy) > len(clean) else clean
+
+    found = sample(oracle, _noise(1), steps, guidance)
+    assert found.dtype == np.float32
+    assert np.abs(found - clean).max() < 1e-5
+
+
+def _posterior_mean(mean: np.ndarray, deviation: np.ndarray):
+    """The best denoiser of independent Gaussians: E[x | a x + s n], from Bayes' rule."""
+
+    def denoise(noisy, time, has_text):
+        signal, sigma = (np.reshape(v, (-1, 1, 1)) for v in signal_and_noise(time.astype(np.float64)))
+        gain = signal * deviation**2 / (signal**2 * deviation**2 + sigma**2)
+        return (mean + gain * (noisy - signal * mean)).astype(np.float32)
+
+    return denoise
+
+
+def test_samples_of_a_gaussian_have_its_mean_and_variance():
+    rng = np.random.default_rng(0)
+    mean = rng.uniform(-3, 3, (8, 5))
+    deviation = rng.uniform(0.2, 2.0, (8, 5))
+    samples = sample(_posterior_mean(mean, deviation), _noise(2, (4000, 8, 5)), 200, 1.0)
+    error = deviation / np.sqrt(4000)
+    assert (np.abs(samples.mean(axis=0) - mean) < 4.5 * error).all()
+    assert np.abs(samples.std(axis=0) / deviation - 1).max() < 0.06
+
+
+def test_more_steps_come_nearer():
+    """The samples' deviation, which few steps get wrong, against the true one."""
+    denoise = _posterior_mean(np.zeros((2, 2)), np.full((2, 2), 0.7))
+    noise = _noise(3, (2000, 2, 2))
+    found = [sample(denoise, noise, steps, 1.0).std() / noise.std() for steps in (2, 20, 100)]
+    error = [abs(deviation / 0.7 - 1) for deviation in found]
+    assert error[-1] < 0.015 < error[0]
+    assert error == sorted(error, reverse=True)
+
+
+def test_noise_in_order_stays_in_order():
+    """Deterministic sampling of one Gaussian is a rising line from noise to sample."""
+    noise = np.linspace(-2, 2, 50).reshape(50, 1, 1)
+    samples = sample(_posterior_mean(np.full((1, 1), 4.0), np.ones((1, 1)) * 0.5), noise, 12, 1.0)[
+        :, 0, 0
+    ]
+    slope = np.diff(samples) / np.diff(noise[:, 0, 0])
+    assert np.abs(slope - slope[0]).max() < 1e-4
+    assert 0.3 < slope[0] < 0.55
+    assert np.interp(0, noise[:, 0, 0], samples) == pytest.approx(4.0, abs=1e-4)
+
+
+class _Recorder:
+    """Clean motion 1 with text and 0 without; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, float, list[bool]]] = []
+
+    def __call__(self, noisy, time, has_text):
+        assert noisy.dtype == time.dtype == np.float32
+        assert len(set(time.tolist())) == 1
+        self.calls.append((len(noisy), float(time[0]), has_text.tolist()))
+        return np.broadcast_to(has_text[:, None, None], noisy.shape).astype(np.float32)
+
+
+def test_guidance_one_asks_for_the_text_alone():
+    recorder = _Recorder()
+    found = sample(recorder, _noise(), 4, 1.0)
+    assert (found == 1).all()
+    times = [1.0, 0.75, 0.5, 0.25]
+    assert recorder.calls == [(3, time, [True] * 3) for time in times]
+
+
+@pytest.mark.parametrize("guidance", [0.0, 0.5, 2.5, 7.0])
+def test_guidance_goes_from_the_one_without_text_past_the_one_with(guidance):
+    recorder = _Recorder()
+    found = sample(recorder, _noise(), 2, guidance)
+    assert np.abs(found - guidance).max() < 1e-5
+    assert recorder.calls == [(6, time, [True] * 3 + [False] * 3) for time in (1.0, 0.5)]
+
+
+def test_both_halves_see_the_same_noisy_motion():
+    def denoise(noisy, time, has_text):
+        assert np.array_equal(noisy[:3], noisy[3:])
+        return 0.5 * noisy
+
+    assert sample(denoise, _noise(), 5, 3.0).shape == SHAPE
+
+
+def test_the_first_question_is_the_noise_itself():
+    asked = []
+
+    def denoise(noisy, time, has_text):
+        asked.append(noisy)
+        return np.zeros_like(noisy)
+
+    sample(denoise, _noise(), 2, 1.0)
+    assert np.array_equal(asked[0], _noise().astype(np.float32))
+    # Clean motion 0: what is left at time 1/2 is the noise at its scale there.
+    assert np.abs(asked[1] - np.sin(np.pi / 4) * _noise()).max() < 1e-5
+
+
+def test_noise_is_not_changed():
+    noise = _noise().astype(np.float32)
+    before = noise.copy()
+    sample(lambda noisy, time, has_text: 0.3 * noisy, noise, 3, 1.0)
+    assert np.array_equal(noise, before)

@@ -1,0 +1,252 @@
+"""The training loop: exact resuming, and learning at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nestmotion.core.errors import OutputError, TrainingError
+from nestmotion.models import ModelConfig, build_model
+from nestmotion.training.config import OptimizerConfig, TrainConfig
+from nestmotion.training.loop import learning_rate_share, train
+from nestmotion.training.run_folder import claim_run, create_run, read_config, read_normalizer
+
+FPS = 20.0
+
+
+class _Run:
+    """A run folder, and the losses of every step taken in it."""
+
+    def __init__(self, folder: Path, config: TrainConfig, data, manifest=None) -> None:
+        claim_run(folder)
+        create_run(folder, config, manifest or {}, data.normalizer)
+        self.folder, self.config, self.data = folder, config, data
+        self.losses: dict[int, dict[str, float]] = {}
+
+    def train(self, stop_at: int | None = None, **options):
+        def progress(step: int, total: int, terms: dict[str, float]) -> None:
+            self.losses[step] = terms
+            if step == stop_at:
+                raise KeyboardInterrupt
+
+        return train(self.config, self.data, FPS, self.folder, progress=progress, **options)
+
+    @property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return load_file(self.folder / "checkpoint.safetensors")
+
+    @property
+    def log(self) -> list[dict[str, float | str]]:
+        rows = map(json.loads, (self.folder / "log.jsonl").read_text("utf-8").splitlines())
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory, config, data) -> _Run:
+    """A run from the first step to the last."""
+    run = _Run(tmp_path_factory.mktemp("runs") / "straight", config, data)
+    done = run.train()
+    assert (done.step, done.epoch) == (24, 4)
+    return run
+
+
+def _equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return set(a) == set(b) and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def _assert_same(run: _Run, straight: _Run) -> None:
+    assert run.losses == straight.losses
+    assert run.log == straight.log
+    assert _equal(run.tensors, straight.tensors)
+
+
+@pytest.mark.parametrize("stop", [1, 6, 8, 16])
+def test_a_resumed_run_ends_bit_by_bit_where_a_straight_one_does(straight, tmp_path, stop):
+    """Stopped at an epoch's start, end and middle, and two steps later once more."""
+    run = _Run(tmp_path / "run", straight.config, straight.data)
+    assert run.train(stop_after_steps=stop).step == stop
+    assert not _equal(run.tensors, straight.tensors)
+    assert run.train(resume=True, stop_after_steps=2).step == stop + 2
+    assert run.train(resume=True).step == 24
+    _assert_same(run, straight)
+
+
+def test_a_run_killed_between_checkpoints_repeats_what_it_lost(straight, tmp_path):
+    """Killed in step 9, after the validation of step 6, when the last checkpoint is of step 3."""
+    run = _Run(tmp_path / "run", straight.config, straight.data)
+    run.train(stop_after_steps=3)
+    with pytest.raises(KeyboardInterrupt):
+        run.train(resume=True, stop_at=9)
+    assert [row["step"] for row in run.log] == [6]
+    with (run.folder / "log.jsonl").open("a") as file:
+        file.write('{"kind": "val')
+    run.train(resume=True)
+    _assert_same(run, straight)
+
+
+def test_checkpoints_are_written_on_the_way(straight, tmp_path):
+    run = _Run(tmp_path / "run", replace(straight.config, checkpoint_minutes=0.0), straight.data)
+    with pytest.raises(KeyboardInterrupt):
+        run.train(stop_at=7)
+    assert run.train(resume=True, stop_after_steps=1).step == 7  # the checkpoint was of step 6
+
+
+def test_the_log_of_a_straight_run(straight):
+    assert [(row["kind"], row["step"], row["epoch"]) for row in straight.log] == [
+        ("validation", 6, 1),
+        ("validation", 12, 2),
+        ("validation", 18, 3),
+        ("train", 20, 3),
+        ("validation", 24, 4),
+    ]
+    terms = {"features", "position", "velocity", "contact", "total"}
+    assert set(straight.log[0]) == {"kind", "step", "epoch", *terms}
+    assert set(straight.log[3]) == {"kind", "step", "epoch", "gradient_norm", *terms}
+    assert any((straight.folder / "tensorboard").iterdir())
+
+
+def test_a_finished_run_has_nothing_left_to_do(straight, tmp_path):
+    run = _Run(tmp_path / "run", replace(straight.config, epochs=1), straight.data)
+    first = run.train()
+    before = run.tensors
+    assert run.train(resume=True).step == first.step
+    assert _equal(run.tensors, before)
+
+
+def test_another_seed_is_another_run(straight, tmp_path):
+    run = _Run(tmp_path / "run", replace(straight.config, seed=4), straight.data)
+    run.train(stop_after_steps=1)
+    assert run.losses[1]["total"] != straight.losses[1]["total"]
+
+
+def test_training_leaves_the_global_generators_alone(straight, tmp_path):
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    _Run(tmp_path / "run", straight.config, straight.data).train(stop_after_steps=2)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+
+
+def test_the_average_follows_the_weights(straight, tmp_path):
+    """After one step: a tenth of the fresh weights and nine tenths of the new ones."""
+    run = _Run(tmp_path / "run", straight.config, straight.data)
+    run.train(stop_after_steps=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(straight.config.seed)
+        fresh = build_model("diffusion", straight.config.network).state_dict()
+    found = run.tensors
+    moved = 0
+    for name, value in fresh.items():
+        expected = 0.1 * value + 0.9 * found[f"model.{name}"]
+        assert torch.allclose(found[f"ema.{name}"], expected, atol=1e-7), name
+        moved += not torch.equal(value, found[f"model.{name}"])
+    assert moved > 3
+
+
+def test_the_loss_falls_when_there_is_little_to_learn(straight, tmp_path):
+    config = replace(
+        straight.config,
+        network=ModelConfig(width=64, layers=1, heads=2, dropout=0.0),
+        optimizer=OptimizerConfig(warmup_steps=5, learning_rate=3e-3, ema_decay=0.9),
+        epochs=20,
+        validate_epochs=20,
+        bfloat16=False,
+    )
+    run = _Run(tmp_path / "run", config, straight.data)
+    run.train()
+    totals = [run.losses[step]["total"] for step in sorted(run.losses)]
+    first, last = np.mean(totals[:10]), np.mean(totals[-10:])
+    assert last < 0.5 * first
+    for name in ("features", "position"):
+        values = [run.losses[step][name] for step in sorted(run.losses)]
+        assert np.mean(values[-10:]) < 0.6 * np.mean(values[:10]), name
+    # Averaged weights, held-out groups, the same noise both times: what is new is what was learnt.
+    before, after = straight.log[0], run.log[-1]
+    assert after["total"] < before["total"]
+
+
+def test_the_gradient_is_clipped_to_the_norm_asked_for(straight, tmp_path):
+    """What is reported is the norm before clipping; with a tiny limit AdamW still learns."""
+    config = replace(straight.config, optimizer=OptimizerConfig(clip_norm=1e-3, warmup_steps=1))
+    run = _Run(tmp_path / "run", config, straight.data)
+    run.train(stop_after_steps=1)
+    first_moment = {k: v for k, v in run.tensors.items() if k.endswith("exp_avg")}
+    norm = torch.cat([v.flatten() for v in first_moment.values()]).norm() / (1 - 0.9)
+    assert float(norm) == pytest.approx(1e-3, rel=1e-3)
+    assert run.losses[1]["gradient_norm"] > 0.01
+
+
+def test_the_learning_rate_rises_stays_and_falls_to_nothing():
+    config = OptimizerConfig(warmup_steps=10, cooldown_share=0.2)
+    shares = [learning_rate_share(step, 100, config) for step in range(101)]
+    assert shares[:10] == pytest.approx([0.1 * (k + 1) for k in range(10)])
+    assert shares[10:81] == [1.0] * 71
+    assert shares[90] == pytest.approx(0.5)
+    assert shares[100] == 0
+    assert all(a > b for a, b in pairwise(shares[80:]))
+
+
+def test_no_warm_up_and_no_cool_down():
+    config = OptimizerConfig(warmup_steps=0, cooldown_share=0.0)
+    assert [learning_rate_share(step, 4, config) for step in range(4)] == [1.0] * 4
+
+
+# The run's folder
+
+
+def test_what_a_run_writes_down(straight):
+    folder = straight.folder
+    assert read_config(folder) == straight.config
+    normalizer = read_normalizer(folder)
+    assert np.array_equal(normalizer.mean, straight.data.normalizer.mean)
+    assert np.array_equal(normalizer.std, straight.data.normalizer.std)
+    environment = json.loads((folder / "environment.json").read_text("utf-8"))
+    assert environment["packages"]["torch"] == torch.__version__
+    assert set(environment) >= {"git_commit", "machine", "nestmotion", "processor", "python"}
+
+
+def test_a_folder_with_something_in_it_is_not_taken(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError) as error:
+        claim_run(tmp_path)
+    message = f"{tmp_path}: is not empty; use --resume to continue it, or another folder"
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_file_in_the_way(tmp_path, inside):
+    file = tmp_path / "file"
+    file.write_text("x")
+    run = file / "run" if inside else file
+    with pytest.raises(OutputError) as error:
+        claim_run(run)
+    reason = "Not a directory" if inside else "File exists"
+    assert str(error.value) == f"{run}: cannot be made ({reason})"
+    with pytest.raises(TrainingError) as missing:
+        read_config(run)
+    assert str(missing.value) == f"{run / 'config.json'}: missing; {run} is not a training run"
+
+
+def test_settings_that_are_none(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"optimizer": {"learning_rate": "fast"}}')
+    with pytest.raises(TrainingError) as error:
+        read_config(tmp_path)
+    assert str(error.value) == (
+        f"{path}: not the settings of a run (optimizer.learning_rate: Input should be a valid number, "
+        "unable to parse string as a number)"
+    )
+
+
+def test_resuming_before_the_first_checkpoint(straight, tmp_path):
+    run = _Run(tmp_path / "run", straight.config, straight.data)
+    with pytest.raises(TrainingError) as error:
+        run.train(resume=True)
+    path = run.folder / "checkpoint.safetensors"
+    assert str(error.value) == f"{path}: no checkpoint there; train first"
