@@ -75,17 +75,18 @@ def test_without_text_the_sentence_is_ignored():
     assert _difference(before, _run(model))[1] > 1e-3
 
 
-def test_what_stands_in_the_padding_does_not_matter():
+@pytest.mark.parametrize("frames", [3 * PATCH, 3 * PATCH + 1, 4 * PATCH - 1])
+def test_what_stands_in_the_padding_does_not_matter(frames):
     model = _model()
     inputs = _inputs()
     valid = inputs["valid"].clone()
-    valid[1, 3 * PATCH :] = False
+    valid[1, frames:] = False
     before = _run(model, valid=valid)
     noisy = inputs["noisy"].clone()
-    noisy[1, 3 * PATCH :] = 100.0
+    noisy[1, frames:] = 100.0
     after = _run(model, noisy=noisy, valid=valid)
-    assert np.abs(after - before)[:, : 3 * PATCH].max() < 1e-5
-    assert _difference(after, before)[[0, 2]].max() < 1e-5
+    assert _difference(after, before).max() < 1e-5
+    assert not after[1, frames:].any()
 
 
 def test_a_padded_clip_is_denoised_as_it_is_alone():
@@ -97,11 +98,28 @@ def test_a_padded_clip_is_denoised_as_it_is_alone():
     assert np.abs(padded - _run(model, **short)).max() < 1e-5
 
 
-def test_a_last_token_of_which_a_part_is_valid_is_valid():
+def test_a_last_token_of_which_a_part_is_valid_is_attended_to():
     model = _model()
-    valid = _inputs()["valid"].clone()
+    inputs = _inputs()
+    valid = inputs["valid"].clone()
     valid[:, -PATCH + 1 :] = False
-    assert np.abs(_run(model, valid=valid) - _run(model)).max() < 1e-6
+    noisy = inputs["noisy"].clone()
+    noisy[:, -PATCH] *= -1
+    difference = np.abs(_run(model, valid=valid, noisy=noisy) - _run(model, valid=valid))
+    assert difference[:, :PATCH].max() > 1e-3
+
+
+def test_frames_are_corrected_across_the_borders_of_patches():
+    """What the refiner does to a frame depends on four frames to each side, whatever their patch."""
+    refine = _model().refine
+    x = torch.zeros(1, 4 * PATCH, SMALL.feature_size)
+    jolt = x.clone()
+    jolt[:, 2 * PATCH] = 1.0
+    valid = torch.ones(1, 4 * PATCH, dtype=torch.bool)
+    with torch.no_grad():
+        change = (refine(jolt, valid) - refine(x, valid)).abs().amax(dim=(0, 2))
+    assert (change[2 * PATCH - 4 : 2 * PATCH + 5] > 1e-4).all()
+    assert change[: 2 * PATCH - 4].max() < 1e-6
 
 
 def test_the_same_frames_are_another_place_in_a_longer_clip():

@@ -19,7 +19,7 @@ from synthetic_corpus import moving, still
 SK = canonical_skeleton()
 LAYOUT = FeatureLayout()
 FPS = 20.0
-TERMS = {"features", "position", "velocity", "contact", "total"}
+TERMS = {"features", "position", "velocity", "acceleration", "contact", "total"}
 
 
 def _loss(weights: LossWeights | None = None, mean: float = 0.0, std: float = 1.0) -> MotionLoss:
@@ -83,6 +83,7 @@ def test_the_truth_costs_nothing():
     assert terms["features"] == 0
     assert terms["position"] < 1e-10
     assert terms["velocity"] < 1e-7
+    assert terms["acceleration"] < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -91,11 +92,11 @@ def test_the_truth_costs_nothing():
         ("root_path", slice(None), {"features"}),
         ("root_heading", slice(None), {"features"}),
         ("root_height", slice(None), {"features"}),
-        ("root_height", slice(5, 6), {"features", "velocity", "contact"}),
+        ("root_height", slice(5, 6), {"features", "velocity", "acceleration", "contact"}),
         ("root_velocity", slice(None), {"features", "velocity", "contact"}),
         ("heading_velocity", slice(None), {"features", "velocity", "contact"}),
-        ("rotations", slice(None), {"features", "position", "velocity"}),
-        ("rotations", slice(5, 6), {"features", "position", "velocity", "contact"}),
+        ("rotations", slice(None), {"features", "position", "velocity", "acceleration"}),
+        ("rotations", slice(5, 6), {"features", "position", "velocity", "acceleration", "contact"}),
         ("joint_positions", slice(None), {"features"}),
         ("joint_velocities", slice(None), {"features"}),
         ("contacts", slice(None), {"features"}),
@@ -125,6 +126,8 @@ def test_every_term_by_its_formula():
     wanted, wanted_velocities = (x[0].numpy() for x in _loss()._joints(target))
     position = np.mean(np.sum((joints - wanted)[:, 1:] ** 2, axis=-1))
     velocity = np.mean(np.sum((velocities - wanted_velocities) ** 2, axis=-1))
+    jolt = np.diff(velocities - wanted_velocities, axis=0) * FPS
+    acceleration = np.mean(np.sum(jolt**2, axis=-1))
     stands = target[0, :-1, LAYOUT["contacts"]].numpy().astype(bool)
     feet = [SK.index(name) for name in CONTACT_JOINTS]
     contact = np.sum(velocities[:, feet] ** 2, axis=-1)[stands].mean()
@@ -133,9 +136,10 @@ def test_every_term_by_its_formula():
     square = (predicted - target)[0].numpy() ** 2 * column / column.mean()
     assert float(terms["position"]) == pytest.approx(position, rel=1e-4)
     assert float(terms["velocity"]) == pytest.approx(velocity, rel=1e-4)
+    assert float(terms["acceleration"]) == pytest.approx(acceleration, rel=1e-4)
     assert float(terms["contact"]) == pytest.approx(contact, rel=1e-4)
     assert float(terms["features"]) == pytest.approx(square.mean(), rel=1e-4)
-    total = terms["features"] + 3 * terms["position"] + 0.1 * terms["velocity"] + 0.1 * terms["contact"]
+    total = sum(weight * terms[name] for name, weight in vars(LossWeights()).items() if name != "root")
     assert float(terms["total"]) == pytest.approx(float(total), rel=1e-6)
     assert min(position, velocity, contact) > 1e-4
 
@@ -177,14 +181,14 @@ def test_normalisation_is_undone_before_kinematics():
     predicted = _changed(target, "rotations", 0.05)
     plain = _loss()(predicted, target, valid)
     normalized = _loss(mean=0.5, std=2.0)((predicted - 0.5) / 2, (target - 0.5) / 2, valid)
-    for name in ("position", "velocity", "contact"):
+    for name in ("position", "velocity", "acceleration", "contact"):
         assert float(normalized[name]) == pytest.approx(float(plain[name]), rel=1e-3), name
     assert float(normalized["features"]) == pytest.approx(float(plain["features"]) / 4, rel=1e-4)
 
 
 def test_one_everywhere_is_an_error_of_one_and_the_root_counts_more():
     target, valid = _batch(still(8))
-    only = LossWeights(root=3.0, position=0, velocity=0, contact=0)
+    only = LossWeights(root=3.0, position=0, velocity=0, acceleration=0, contact=0)
     terms = _loss(only)(target + 1, target, valid)
     assert set(terms) == {"features", "total"}
     assert float(terms["features"]) == pytest.approx(1.0, rel=1e-5)

@@ -72,6 +72,20 @@ def test_the_average_alone(tmp_path):
         assert torch.equal(found, ours)
 
 
+def test_the_average_of_a_smaller_model_leaves_the_rest_as_it_is(tmp_path):
+    saved = _trained(0)
+    save_checkpoint(tmp_path, *saved, PROGRESS)
+    network = _trained(1)[0]
+    network.add_module("more", torch.nn.Linear(2, 2))
+    before = network.more.weight.clone()
+    with pytest.raises(TrainingError):
+        load_ema(tmp_path, network)
+    load_ema(tmp_path, network, partly=True)
+    assert torch.equal(network.more.weight, before)
+    for name, found in saved[1].named_parameters():
+        assert torch.equal(network.get_parameter(name), found)
+
+
 def test_the_file_is_safetensors_and_alone(tmp_path):
     save_checkpoint(tmp_path, *_trained(), PROGRESS)
     save_checkpoint(tmp_path, *_trained(), PROGRESS)

@@ -16,7 +16,14 @@ from nestmotion.core.errors import OutputError, TrainingError
 from nestmotion.models import ModelConfig, build_model
 from nestmotion.training.config import OptimizerConfig, TrainConfig
 from nestmotion.training.loop import learning_rate_share, train
-from nestmotion.training.run_folder import claim_run, create_run, read_config, read_normalizer
+from nestmotion.training.run_folder import (
+    check_corpus,
+    claim_run,
+    create_run,
+    read_config,
+    read_normalizer,
+    training_record,
+)
 
 FPS = 20.0
 
@@ -106,10 +113,54 @@ def test_the_log_of_a_straight_run(straight):
         ("train", 20, 3),
         ("validation", 24, 4),
     ]
-    terms = {"features", "position", "velocity", "contact", "total"}
+    terms = {"features", "position", "velocity", "acceleration", "contact", "total"}
     assert set(straight.log[0]) == {"kind", "step", "epoch", *terms}
     assert set(straight.log[3]) == {"kind", "step", "epoch", "gradient_norm", *terms}
     assert any((straight.folder / "tensorboard").iterdir())
+
+
+def test_a_run_may_start_from_the_average_of_another(straight, tmp_path):
+    run = _Run(
+        tmp_path / "run", replace(straight.config, start_from=str(straight.folder)), straight.data
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run.train(stop_at=1)
+    begun, average = run.tensors, straight.tensors
+    names = [name for name in average if name.startswith("ema.")]
+    assert names
+    for name in names:
+        assert torch.equal(begun[name], average[name])
+        assert torch.equal(begun[name.replace("ema.", "model.", 1)], average[name])
+    assert run.losses[1]["total"] < straight.losses[1]["total"]
+
+
+def test_the_record_tells_what_a_run_started_from(straight, corpus, tmp_path):
+    manifest = corpus.manifest
+    first = _Run(tmp_path / "a", replace(straight.config, epochs=1), straight.data, manifest)
+    first.train()
+    config = replace(first.config, start_from=str(first.folder), epochs=2)
+    second = _Run(tmp_path / "b", config, straight.data, manifest)
+    second.train()
+    record = training_record(second.folder)
+    assert record["progress"]["epoch"] == 2
+    assert record["started_from"] == training_record(first.folder)
+    assert record["started_from"]["progress"]["epoch"] == 1
+    assert record["started_from"]["started_from"] is None
+
+
+def test_only_its_own_corpus_belongs_to_a_run(straight, corpus, tmp_path):
+    run = _Run(tmp_path / "run", straight.config, straight.data, corpus.manifest)
+    check_corpus(run.folder, corpus)
+    other = replace(corpus, manifest={**corpus.manifest, "files": {}})
+    with pytest.raises(TrainingError) as error:
+        check_corpus(run.folder, other)
+    assert str(error.value) == f"{corpus.folder}: not the corpus that {run.folder} was trained on"
+    (run.folder / "corpus.json").unlink()
+    with pytest.raises(TrainingError) as error:
+        check_corpus(run.folder, corpus)
+    assert str(error.value) == (
+        f"{run.folder / 'corpus.json'}: missing or not readable, so this is no whole run"
+    )
 
 
 def test_a_finished_run_has_nothing_left_to_do(straight, tmp_path):

@@ -14,7 +14,7 @@ from nestmotion.text import TextEncoder
 from nestmotion.training.config import TrainConfig
 from nestmotion.training.data import TrainingData
 from nestmotion.training.loop import train
-from nestmotion.training.run_folder import claim_run, create_run, read_config
+from nestmotion.training.run_folder import check_corpus, claim_run, create_run, read_config
 from nestmotion.training.text_encoder import text_encoder_folder
 
 __all__ = ["run"]
@@ -47,7 +47,9 @@ def run(
     if resume:
         config = replace(read_config(out), threads=config.threads, device=config.device)
     prepared = PreparedCorpus.open(corpus)
-    if not resume:
+    if resume:
+        check_corpus(out, prepared)
+    else:
         claim_run(out)
     encoder = TextEncoder.load(text_encoder_folder(config.text_encoder, out), config.threads)
     with Progress(*_COLUMNS) as bars:

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["ModulatedBlock", "sinusoids"]
+__all__ = ["FrameRefiner", "ModulatedBlock", "sinusoids"]
 
 
 def sinusoids(value: Float[Tensor, "*b"], size: int, slowest: float = 1e4) -> Float[Tensor, "*b d"]:
@@ -62,3 +62,25 @@ class ModulatedBlock(nn.Module):
             q, k, v, attn_mask=valid[:, None, None, :], dropout_p=self.dropout * self.training
         )
         return self.out(mixed.transpose(1, 2).flatten(-2))
+
+
+class FrameRefiner(nn.Module):
+    """Frame-by-frame correction of features by their neighbours in time, across patch borders.
+
+    Patches are predicted side by side and their small errors differ, which shows as a jolt at every
+    border. Two convolutions over 9 frames let both sides agree. Starts as the identity.
+    """
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(features, width, kernel_size=5, padding=2)
+        self.second = nn.Conv1d(width, features, kernel_size=5, padding=2)
+        for parameter in self.second.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Float[Tensor, "b t f"], valid: Bool[Tensor, "b t"]) -> Float[Tensor, "b t f"]:
+        """Corrected features; frames that are not `valid` count as zero and come out as zero."""
+        mask = valid[:, None]
+        x = x.transpose(1, 2) * mask
+        hidden = functional.gelu(self.first(x), approximate="tanh") * mask
+        return ((x + self.second(hidden)) * mask).transpose(1, 2)

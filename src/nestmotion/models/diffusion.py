@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from nestmotion.models.blocks import ModulatedBlock, sinusoids
+from nestmotion.models.blocks import FrameRefiner, ModulatedBlock, sinusoids
 from nestmotion.models.config import ModelConfig
 
 __all__ = ["Diffusion"]
@@ -39,6 +39,7 @@ class Diffusion(nn.Module):
         # Start from the mean pose at rest: a random start would be judged by wild velocities.
         nn.init.zeros_(self.unembed.weight)
         nn.init.zeros_(self.unembed.bias)
+        self.refine = FrameRefiner(config.feature_size, config.refine_width)
 
     def forward(
         self,
@@ -51,10 +52,11 @@ class Diffusion(nn.Module):
         """Clean features, normalised. T must be a multiple of `patch_frames`.
 
         has_text: False takes the learned "no text" vector instead of `sentence`.
-        valid: True for frames of the clip, which come first; False for padding.
+        valid: True for frames of the clip, which come first; False for padding, which is not looked
+            at and comes out as zero.
         """
         patch = self.config.patch_frames
-        tokens = noisy.unflatten(1, (-1, patch)).flatten(2)
+        tokens = (noisy * valid[..., None]).unflatten(1, (-1, patch)).flatten(2)
         token_valid = valid.unflatten(1, (-1, patch)).any(dim=-1)
         width = self.config.width
         count = token_valid.sum(dim=1, keepdim=True).float()
@@ -68,4 +70,4 @@ class Diffusion(nn.Module):
         for block in self.blocks:
             x = block(x, condition, token_valid)
         clean = self.unembed(self.norm(x))
-        return clean.unflatten(-1, (patch, -1)).flatten(1, 2)
+        return self.refine(clean.unflatten(-1, (patch, -1)).flatten(1, 2), valid)

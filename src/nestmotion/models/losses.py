@@ -28,13 +28,15 @@ class LossWeights:
     features: squared error of normalised features; `root` is what the root's columns count for more.
     position: squared error of joint positions by kinematics, m^2.
     velocity: of joint velocities by kinematics, (m/s)^2.
+    acceleration: of joint accelerations by kinematics, (m/s^2)^2.
     contact: squared speed of feet that stand, (m/s)^2.
     """
 
     features: float = 1.0
     root: float = 3.0
     position: float = 3.0
-    velocity: float = 0.1
+    velocity: float = 0.3
+    acceleration: float = 0.001
     contact: float = 0.1
 
 
@@ -71,7 +73,7 @@ class MotionLoss(torch.nn.Module):
         w = self.weights
         square = ((predicted - target) ** 2 * self.column_weight).mean(dim=-1)
         terms = {"features": square[valid].mean()}
-        if w.position or w.velocity or w.contact:
+        if w.position or w.velocity or w.acceleration or w.contact:
             terms |= self._kinematic_terms(predicted, target, valid)
         total = sum(getattr(w, name) * value for name, value in terms.items())
         return {**terms, "total": total}
@@ -84,11 +86,14 @@ class MotionLoss(torch.nn.Module):
         wanted_velocity = true[:, :-1, layout["joint_velocities"]].unflatten(-1, (-1, 3))
         error = (found[..., 1:, :] - wanted).square().sum(dim=-1).mean(dim=-1)
         velocity_error = (found_velocity - wanted_velocity).square().sum(dim=-1).mean(dim=-1)
+        jolt = ((found_velocity - wanted_velocity).diff(dim=1) * self.fps).square().sum(dim=-1)
+        three_valid = both_valid[:, 1:] & both_valid[:, :-1]
         speed = found_velocity[..., self.feet, :].square().sum(dim=-1)
         stands = true[:, :-1, layout["contacts"]] * both_valid[..., None]
         return {
             "position": error[valid].mean(),
             "velocity": velocity_error[both_valid].mean(),
+            "acceleration": jolt.mean(dim=-1)[three_valid].mean(),
             "contact": (speed * stands).sum() / stands.sum().clamp(min=1.0),
         }
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nestmotion.core.errors import TrainingError
 
-__all__ = ["Progress", "load_checkpoint", "load_ema", "save_checkpoint"]
+__all__ = ["Progress", "load_checkpoint", "load_ema", "read_progress", "save_checkpoint"]
 
 FILE = "checkpoint.safetensors"
 
@@ -74,11 +74,17 @@ def load_checkpoint(
     return progress
 
 
-def load_ema(run: Path, model: nn.Module) -> Progress:
-    """Only the averaged weights, into `model`."""
+def load_ema(run: Path, model: nn.Module, partly: bool = False) -> Progress:
+    """Only the averaged weights, into `model`; with `partly`, what the run lacks is left as it is."""
     tensors, progress = _open(run)
-    _load(run, model, _part(tensors, "ema."))
+    ema = _part(tensors, "ema.")
+    _load(run, model, {**model.state_dict(), **ema} if partly else ema)
     return progress
+
+
+def read_progress(run: Path) -> Progress:
+    """How far the run's checkpoint is."""
+    return _open(run)[1]
 
 
 def _load(run: Path, module: nn.Module, tensors: dict[str, Tensor]) -> None:

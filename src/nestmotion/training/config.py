@@ -51,6 +51,7 @@ class TrainConfig:
     model: name of an entry in nestmotion.models.MODELS; network: its size.
     text_encoder: "default" for that of the bundle in the package; otherwise a folder holding one, or
         the name of a BERT to build one from (all-MiniLM-L6-v2 needs no network).
+    start_from: run whose averaged weights to begin with; parts it lacks begin afresh. "" for none.
     bfloat16: run the network's matrix products in bfloat16 (losses stay float32).
     threads: CPU threads; one is often fastest for models of this size.
     checkpoint_minutes: least time between checkpoints.
@@ -60,6 +61,7 @@ class TrainConfig:
     model: str = "diffusion"
     network: ModelConfig = field(default_factory=ModelConfig)
     text_encoder: str = "default"
+    start_from: str = ""
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: LossWeights = field(default_factory=LossWeights)

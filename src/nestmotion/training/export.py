@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,23 @@ from torch import nn
 
 from nestmotion.core import canonical_skeleton
 from nestmotion.core.checksums import sha256_of
-from nestmotion.core.errors import OutputError, TrainingError
+from nestmotion.core.errors import OutputError
 from nestmotion.corpus import PreparedCorpus
 from nestmotion.generate.bundle import FILES, FORMAT, MANIFEST
 from nestmotion.generate.length import LengthModel
 from nestmotion.generate.prompt import word_list
 from nestmotion.models import build_model
 from nestmotion.text import TextEncoder
-from nestmotion.training.checkpoint import Progress, load_ema
+from nestmotion.training.checkpoint import load_ema
 from nestmotion.training.config import TrainConfig
 from nestmotion.training.data import sentence_vectors, training_clips
 from nestmotion.training.onnx_weights import compress_weights
-from nestmotion.training.run_folder import read_config, read_normalizer
+from nestmotion.training.run_folder import (
+    check_corpus,
+    read_config,
+    read_normalizer,
+    training_record,
+)
 from nestmotion.training.text_encoder import text_encoder_folder
 
 __all__ = ["ExportSettings", "export"]
@@ -58,9 +63,7 @@ def export(
     run and corpus do not belong together.
     """
     config = read_config(run)
-    trained_on = json.loads((run / "corpus.json").read_text("utf-8"))
-    if trained_on["files"] != corpus.manifest["files"]:
-        raise TrainingError(f"{corpus.folder}: not the corpus that {run} was trained on")
+    check_corpus(run, corpus)
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; choose a folder")
     if out.exists() and any(out.iterdir()):
@@ -92,7 +95,7 @@ def _write(
     settings: ExportSettings,
 ) -> dict[str, Any]:
     model = build_model(config.model, config.network)
-    progress = load_ema(run, model)
+    load_ema(run, model)
     for name in ("text_encoder.onnx", "tokenizer.json"):
         shutil.copyfile(text_encoder_folder(config.text_encoder, run) / name, out / name)
     _export_network(model.eval(), config, out / "network.onnx")
@@ -109,7 +112,7 @@ def _write(
         "seconds": {"shortest": SHORTEST_S, "longest": LONGEST_S},
         "sampling": {"steps": settings.steps, "guidance": settings.guidance},
         "parameters": sum(p.numel() for p in model.parameters()),
-        "training": _record(run, config, progress),
+        "training": training_record(run),
         "files": {name: sha256_of(out / name) for name in FILES},
     }
     _write_json(out / MANIFEST, manifest)
@@ -118,20 +121,6 @@ def _write(
 
 def _write_json(path: Path, data: object) -> None:
     path.write_text(json.dumps(data, indent=2) + "\n", "utf-8")
-
-
-def _record(run: Path, config: TrainConfig, progress: Progress) -> dict[str, Any]:
-    """What the weights come from: settings, environment, length and validation losses."""
-    rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
-    corpus = json.loads((run / "corpus.json").read_text("utf-8"))
-    kept = ("source", "licence", "acknowledgement", "inputs", "clips", "captioned_clips", "hours")
-    return {
-        "config": asdict(config),
-        "environment": json.loads((run / "environment.json").read_text("utf-8")),
-        "progress": asdict(progress),
-        "corpus": {key: corpus[key] for key in kept},
-        "validation": [row for row in rows if row["kind"] == "validation"],
-    }
 
 
 def _export_network(model: nn.Module, config: TrainConfig, path: Path) -> None:

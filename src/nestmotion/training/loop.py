@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nestmotion.core import canonical_skeleton
 from nestmotion.core.noise import signal_and_noise
 from nestmotion.models import MotionLoss, build_model
-from nestmotion.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from nestmotion.training.checkpoint import Progress, load_checkpoint, load_ema, save_checkpoint
 from nestmotion.training.config import OptimizerConfig, TrainConfig
 from nestmotion.training.data import Batch, TrainingData
 from nestmotion.training.run_folder import RunLog
@@ -37,6 +37,8 @@ class _Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.model = build_model(config.model, config.network).to(config.device)
+        if config.start_from:
+            load_ema(Path(config.start_from), self.model, partly=True)
         self.ema = copy.deepcopy(self.model).requires_grad_(False).eval()
         n = data.normalizer
         self.loss = MotionLoss(
@@ -129,6 +131,8 @@ def train(
     def is_validated(epoch: int) -> bool:
         return epoch % config.validate_epochs == 0 or epoch == config.epochs
 
+    if not resume:
+        save()
     for epoch in range(step // per_epoch, config.epochs):
         for index, batch in enumerate(data.epoch(config.seed, epoch, config.batch_size)):
             if epoch * per_epoch + index < step:

@@ -8,15 +8,26 @@ import subprocess
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from nestmotion import __version__
 from nestmotion.core.errors import OutputError, TrainingError
+from nestmotion.corpus import PreparedCorpus
 from nestmotion.features import Normalizer
+from nestmotion.training.checkpoint import read_progress
 from nestmotion.training.config import TrainConfig
 
-__all__ = ["RunLog", "claim_run", "create_run", "read_config", "read_normalizer"]
+__all__ = [
+    "RunLog",
+    "check_corpus",
+    "claim_run",
+    "create_run",
+    "read_config",
+    "read_normalizer",
+    "training_record",
+]
 
 _LOG_EVERY = 20
 _PACKAGES = ("torch", "numpy", "onnxruntime", "tokenizers")
@@ -121,6 +132,36 @@ def read_config(run: Path) -> TrainConfig:
         raise TrainingError(f"{path}: not the settings of a run ({where}: {first['msg']})") from None
 
 
+def check_corpus(run: Path, corpus: PreparedCorpus) -> None:
+    """Raises TrainingError unless the run was trained on this very corpus."""
+    if _read_json(run / "corpus.json")["files"] != corpus.manifest["files"]:
+        raise TrainingError(f"{corpus.folder}: not the corpus that {run} was trained on")
+
+
+def training_record(run: Path) -> dict[str, Any]:
+    """What a run's weights come from: settings, environment, corpus, validation losses; and the same
+    of the run it started from, if any."""
+    config = read_config(run)
+    corpus = _read_json(run / "corpus.json")
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    kept = ("source", "licence", "acknowledgement", "inputs", "clips", "captioned_clips", "hours")
+    return {
+        "config": asdict(config),
+        "environment": _read_json(run / "environment.json"),
+        "corpus": {key: corpus[key] for key in kept},
+        "validation": [row for row in rows if row["kind"] == "validation"],
+        "progress": asdict(read_progress(run)),
+        "started_from": training_record(Path(config.start_from)) if config.start_from else None,
+    }
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path}: missing or not readable, so this is no whole run") from error
+
+
 def read_normalizer(run: Path) -> Normalizer:
     """The run's normalizer."""
-    return Normalizer.from_arrays(json.loads((run / "normalizer.json").read_text("utf-8")))
+    return Normalizer.from_arrays(_read_json(run / "normalizer.json"))
