@@ -17,6 +17,10 @@ __all__ = ["Head", "find_heads"]
 
 _AUXILIARIES = frozenset({"aux", "auxpass"})
 
+# Penn Treebank tags: before a noun, and those after which a form in -s or -ing is a noun.
+_BEFORE_NOUNS = frozenset({"DT", "PRP$", "JJ", "CD"})
+_NO_VERB_FOLLOWS = _BEFORE_NOUNS | {"IN", "VBZ", "VBG", "VBP", "VB"}
+
 
 @dataclass(frozen=True)
 class Head:
@@ -54,9 +58,8 @@ class _Finder:
         return self.tokens[i].tag if 0 <= i < len(self.tokens) else ""
 
     def is_action(self, i: int) -> bool:
-        verb = self.is_verb(i)
         return (
-            verb
+            self.is_verb(i)
             and not self.leads_on(i)
             and not self.is_compared(i)
             and not self.describes_a_noun(i)
@@ -69,20 +72,19 @@ class _Finder:
 
     def is_verb(self, i: int) -> bool:
         token = self.tokens[i]
-        if not token.is_word and token.lower not in ("'s", "'re", "'m"):
-            return False
-        if token.lower in lexicon.NEVER_VERBS:
+        if not token.is_word or token.lower in lexicon.NEVER_VERBS:
             return False
         if token.lower in lexicon.BODY_PARTS and not self.is_after_agent(i):
             return token.tag == "VBZ" and self.is_marked(i)
-        if token.tag.startswith("VB"):
-            is_helper = token.dep in _AUXILIARIES and self.next_verb(i) is not None
-            if is_helper or token.lower in lexicon.DIRECTIONS:
-                return token.lower == "left" and not is_helper and self.is_after_agent(i)
-            if token.tag in ("VB", "VBP", "VBZ") and self.is_in_noun_phrase(i):
-                return False
-            return not (token.tag == "VBD" and self.is_nominal_before(i))
-        return token.lower in lexicon.MOTION and self.is_mistagged(i)
+        if not token.tag.startswith("VB"):
+            return token.lower in lexicon.MOTION and self.is_mistagged(i)
+        if token.dep in _AUXILIARIES and self.next_verb(i) is not None:
+            return False
+        if token.lower in lexicon.DIRECTIONS:
+            return token.lower == "left" and self.is_after_agent(i)
+        if token.tag == "VBD":
+            return not (self.tag(i - 1) in ("DT", "PRP$") and self.tag(i + 1).startswith(("NN", "JJ")))
+        return token.tag in ("VBG", "VBN") or not self.is_in_noun_phrase(i)
 
     def is_mistagged(self, i: int) -> bool:
         """A form of a verb of motion that the model takes for a noun or adjective, e.g. "he kicks"."""
@@ -115,19 +117,9 @@ class _Finder:
         word, before, after = self.lower(i), self.tag(i - 1), self.tag(i + 1)
         if word.endswith("s") and before == "VBG" and self.lower(i - 1) in lexicon.POSTURES:
             return True
-        if not word.endswith(("s", "ing")) or before in (
-            "DT",
-            "JJ",
-            "CD",
-            "PRP$",
-            "IN",
-            "VBZ",
-            "VBG",
-            "VBP",
-            "VB",
-        ):
+        if i == 0 or not word.endswith(("s", "ing")):
             return False
-        if self.lower(i - 1) in lexicon.LINKS or i == 0:
+        if before in _NO_VERB_FOLLOWS or self.lower(i - 1) in lexicon.LINKS:
             return False
         if after in ("DT", "PRP$", "PRP"):
             return True
@@ -157,18 +149,10 @@ class _Finder:
 
     def is_in_noun_phrase(self, i: int) -> bool:
         """A determiner, adjective or number right before it: "a kick", "two jumps"."""
-        before = self.tag(i - 1)
-        if self.lower(i - 1) in lexicon.DIRECTIONS or self.lower(i - 1) in lexicon.AGENTS:
+        word = self.lower(i - 1)
+        if word in lexicon.DIRECTIONS or word in lexicon.AGENTS:
             return False
-        return before in ("DT", "PRP$", "CD", "JJ") and self.lower(i - 1) not in (
-            "that",
-            "this",
-            "both",
-            "all",
-        )
-
-    def is_nominal_before(self, i: int) -> bool:
-        return self.tag(i - 1) in ("DT", "PRP$") and self.tag(i + 1).startswith(("NN", "JJ"))
+        return self.tag(i - 1) in _BEFORE_NOUNS and word not in ("that", "this", "both", "all")
 
     def next_verb(self, i: int, reach: int = 5) -> int | None:
         """The verb that a helper at i leads to, over adverbs, "to", "by" and further helpers."""
@@ -226,21 +210,16 @@ class _Finder:
 
     def is_compared(self, i: int) -> bool:
         """Whether it stands in a comparison: "as if cooking", "like he is drunk"."""
-        k, seen_verb = i - 1, False
-        while k >= 0 and i - k < 14:
-            word, tag = self.lower(k), self.tag(k)
-            if word in (".", ";", ",", "then", "while", "before") or (
-                word == "and" and not self.joins(k, i)
-            ):
+        for k in range(i - 1, max(i - 14, -1), -1):
+            word = self.lower(k)
+            if word in (".", ";", ",", "then", "while", "before"):
                 return False
-            if word in ("like", "though", "if") and not (
-                word == "like" and self.lower(k - 1) in lexicon.LOOKING and self.tag(i) == "VBG"
-            ):
-                return tag == "IN" or self.lower(k - 1) in ("as", "like") or word in ("if", "though")
-            if word == "as" and self.lower(k + 1) == "to":
+            if word == "and" and not self.joins(k, i):
+                return False
+            if word in ("though", "if") or (word == "as" and self.lower(k + 1) == "to"):
                 return True
-            seen_verb = seen_verb or tag in ("VBZ", "VBD")
-            k -= 1
+            if word == "like" and not (self.lower(k - 1) in lexicon.LOOKING and self.tag(i) == "VBG"):
+                return self.tag(k) == "IN" or self.lower(k - 1) in ("as", "like")
         return False
 
     def joins(self, k: int, i: int) -> bool:
@@ -250,27 +229,15 @@ class _Finder:
 
     def describes_a_noun(self, i: int) -> bool:
         """ "a waving motion", "jumping jacks", "a raised arm" """
-        token = self.tokens[i]
-        if token.tag not in ("VBG", "VBN", "VBD", "NN", "VBZ", "JJ", "VB", "VBP"):
+        tag, after, before = self.tag(i), self.lower(i + 1), self.lower(i - 1)
+        if tag in ("VBG", "VBN", "VBD", "NN", "JJ", "VB", "VBP") and after in lexicon.DESCRIBED:
+            is_sole_verb = self.tokens[i].dep == "ROOT" and after not in lexicon.ALWAYS_DESCRIBED
+            if not (is_sole_verb or before in lexicon.COPULA or self.is_after_agent(i)):
+                return True
+        if tag not in ("VBG", "VBN", "VBD") or before in ("that", "this"):
             return False
-        after, before = self.lower(i + 1), self.tag(i - 1)
-        if (
-            token.tag not in ("VBZ",)
-            and after in lexicon.DESCRIBED
-            and not (
-                (token.dep == "ROOT" and after not in ("jack", "jacks", "motion", "motions"))
-                or self.lower(i - 1) in lexicon.COPULA
-                or self.is_after_agent(i)
-            )
-        ):
-            return True
-        is_noun_phrase = before in ("DT", "PRP$", "JJ", "CD") and self.lower(i - 1) not in (
-            "that",
-            "this",
-        )
-        if token.tag in ("VBG", "VBN", "VBD") and is_noun_phrase:
-            return not (self.lower(i - 1) in lexicon.DIRECTIONS or self.lower(i - 1) in lexicon.AGENTS)
-        return False
+        is_direct = before in lexicon.DIRECTIONS or before in lexicon.AGENTS
+        return self.tag(i - 1) in _BEFORE_NOUNS and not is_direct
 
     def is_governed_by_preposition(self, i: int) -> bool:
         """ "without moving", "from standing to sitting" """
@@ -298,6 +265,7 @@ class _Finder:
         return False
 
     def is_aim(self, i: int) -> bool:
+        """ "to keep his balance": no action of its own, but what the one before is for."""
         return self.lower(i - 1) == "to" and self.lower(i) in lexicon.AIMS
 
     def has_helper(self, i: int) -> bool:
@@ -343,15 +311,16 @@ class _Finder:
         word, token = self.lower(i), self.tokens[i]
         if word not in lexicon.STATIVE:
             return False
-        if word in lexicon.LOOKING and word.startswith("look"):
-            return (
-                self.tag(i + 1).startswith("JJ") and self.lower(i + 1) not in lexicon.DIRECTIONS
-            ) or (self.lower(i + 1) in ("like", "as"))
+        if word.startswith("look"):
+            after = self.lower(i + 1)
+            is_quality = self.tag(i + 1).startswith("JJ") and after not in lexicon.DIRECTIONS
+            return is_quality or after in ("like", "as")
         if word in lexicon.COPULA or word in lexicon.HAVING:
             return not (self.is_after_agent(i) and self.tells_posture(i, token))
         return not self.has_helper(i) or word not in lexicon.POSTURES
 
     def tells_posture(self, i: int, token: Token) -> bool:
+        """ "is on all fours", "has his hands up" """
         after = [self.lower(k) for k in range(i + 1, min(i + 8, len(self.tokens)))]
         if token.lower in lexicon.HAVING:
             return any(word in lexicon.BODY_PARTS for word in after)
@@ -369,6 +338,7 @@ class _Finder:
         return first
 
     def leads_to(self, k: int, i: int) -> bool:
+        """Whether the leading verb at k leads to the one at i, if need be by way of others."""
         target = self.tool_target(k) if self.lower(k) in lexicon.TOOL else self.next_verb(k)
         if target is None:
             return self.looks_like_doing(k)

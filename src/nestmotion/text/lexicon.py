@@ -6,7 +6,53 @@ may stand in several ("left" is a direction and a form of "leave").
 
 from __future__ import annotations
 
-__all__: list[str] = []
+__all__ = [
+    "ADVERBS_OF_TIME",
+    "AFTER",
+    "AGENTS",
+    "AIMS",
+    "ALWAYS_DESCRIBED",
+    "BEFORE",
+    "BODY_PARTS",
+    "CONNECTIVES",
+    "COPULA",
+    "COUNTED",
+    "COUNTS",
+    "DESCRIBED",
+    "DESCRIBING",
+    "DIRECTIONS",
+    "DOUBLE_PREPOSITIONS",
+    "ENDING",
+    "EVENT_NOUNS",
+    "FILLERS",
+    "GOAL_PREPOSITIONS",
+    "GOING",
+    "HAVING",
+    "LEADING",
+    "LEADING_LINKS",
+    "LINKS",
+    "LOOKING",
+    "MANNER_NOUNS",
+    "MANNER_PREPOSITIONS",
+    "MANNER_WORDS",
+    "MARKERS",
+    "MOTION",
+    "NEVER_VERBS",
+    "NOUN_PREPOSITIONS",
+    "PATH_PREPOSITIONS",
+    "PATH_SHAPES",
+    "PLACES",
+    "POSTURES",
+    "PREPOSITIONS",
+    "PRONOUNS",
+    "RELATIVES",
+    "ROLES",
+    "STATIVE",
+    "THEN",
+    "TOOL",
+    "WHILE",
+    "WITH",
+]
 
 IRREGULAR = {
     "run": "ran runs running",
@@ -264,3 +310,4 @@ DOUBLE_PREPOSITIONS = frozenset(
 # Verbs of motion that are as often nouns: what is joined to one after "does" is a noun too.
 EVENT_NOUNS = MOTION - BODY_PARTS - DIRECTIONS - _words("balance pace paces step steps turn walk stand")
 PRONOUNS = _words("he she they")
+ALWAYS_DESCRIBED = _words("jack jacks motion motions")
