@@ -18,6 +18,7 @@ __all__ = ["VERBS", "main"]
 # Verb -> (module of nestmotion.cli, what it does). The module has a function `run` that tyro reads.
 VERBS = {
     "generate": ("generate", "make motion from a sentence"),
+    "parse": ("parse", "show how a sentence is read: its actions, phrases and words"),
     "convert": ("convert", "turn a motion file into another format"),
     "inspect": ("inspect", "say what is in a motion file, corpus, run or bundle"),
     "corpus prepare": ("corpus_prepare", "make a prepared corpus from motion and captions"),

@@ -2,5 +2,7 @@
 
 from nestmotion.text.encoder import EncodedText, TextEncoder
 from nestmotion.text.mirror import mirror_text
+from nestmotion.text.parser import parse
+from nestmotion.text.tree import Node, SemanticTree
 
-__all__ = ["EncodedText", "TextEncoder", "mirror_text"]
+__all__ = ["EncodedText", "Node", "SemanticTree", "TextEncoder", "mirror_text", "parse"]
