@@ -30,7 +30,7 @@ def test_depth_four_is_the_default(capsys):
 
 
 def test_as_json(capsys):
-    assert main(["parse", "he waves", "--as-json", "--depth", "4"]) == 0
+    assert main(["parse", "he waves", "--json", "--depth", "4"]) == 0
     nodes = json.loads(capsys.readouterr().out)["nodes"]
     assert [node["role"] for node in nodes] == ["sentence", "action", "agent", "word", "motion", "word"]
     assert {"id", "parent", "level", "role", "text", "start", "end"} == set(nodes[2])

@@ -15,7 +15,7 @@ from nestmotion.io import load_motion, save_motion
 def test_help_lists_every_verb(capsys):
     assert main([]) == 0
     text = capsys.readouterr().out
-    for verb in ("generate", "convert", "inspect", "corpus prepare", "train", "export"):
+    for verb in ("generate", "parse", "convert", "inspect", "corpus prepare", "train", "export"):
         assert f"\n  {verb} " in text
         with pytest.raises(SystemExit) as stop:
             main([*verb.split(), "--help"])
@@ -43,7 +43,7 @@ def test_generate_resamples_and_replaces(tmp_path):
 
 def test_inspect_tells_the_same_as_json(tmp_path, capsys, synthetic_walk):
     save_motion(synthetic_walk(frames=41), tmp_path / "a.bvh")
-    assert main(["inspect", str(tmp_path / "a.bvh"), "--as-json"]) == 0
+    assert main(["inspect", str(tmp_path / "a.bvh"), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["frames"], facts["fps"], facts["seconds"]) == (41, 20.0, 2.05)
     assert facts["displacement_m"] > 0.5

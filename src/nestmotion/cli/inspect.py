@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -19,7 +19,12 @@ from nestmotion.io import load_motion
 __all__ = ["run"]
 
 
-def run(path: tyro.conf.Positional[Path], /, *, as_json: bool = False) -> None:
+def run(
+    path: tyro.conf.Positional[Path],
+    /,
+    *,
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
     """Say what is in a motion file, a prepared corpus, a training run or a bundle.
 
     Args:

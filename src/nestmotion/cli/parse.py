@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -21,7 +22,7 @@ def run(
     /,
     *,
     depth: int = 4,
-    as_json: bool = False,
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
     bundle: Path | None = None,
 ) -> None:
     """Show the semantic tree of a sentence, e.g. nestmotion parse "a person walks, then sits"

@@ -98,7 +98,7 @@ class SemanticTree:
         return SemanticTree(self.prompt, tuple(_renumbered(node, new) for node in kept))
 
     def to_dict(self) -> dict[str, Any]:
-        """{"nodes": [...]}, as `nestmotion parse --as-json` prints it."""
+        """{"nodes": [...]}, as `nestmotion parse --json` prints it."""
         return {"nodes": [node.to_dict() for node in self.nodes]}
 
 
