@@ -75,6 +75,17 @@ def test_without_text_the_sentence_is_ignored():
     assert _difference(before, _run(model))[1] > 1e-3
 
 
+def test_sentences_are_read_at_zero_mean_and_unit_scale():
+    model = _model()
+    sentence = _inputs()["sentence"]
+    before = _run(model)
+    mean, std = torch.linspace(-1, 1, SMALL.text_size), torch.linspace(0.01, 2, SMALL.text_size)
+    model.set_sentence_statistics(mean, std)
+    assert _difference(_run(model), before).min() > 1e-3
+    assert _difference(_run(model, sentence=sentence * std + mean), before).max() < 1e-4
+    assert {"sentence_mean", "sentence_std"} <= set(model.state_dict())
+
+
 @pytest.mark.parametrize("frames", [3 * PATCH, 3 * PATCH + 1, 4 * PATCH - 1])
 def test_what_stands_in_the_padding_does_not_matter(frames):
     model = _model()

@@ -250,6 +250,15 @@ def test_the_normalizer_is_fitted_on_captioned_training_clips_both_ways(corpus, 
     assert data.normalizer.mean[side] == pytest.approx(0, abs=1e-6)
 
 
+def test_sentence_statistics_are_those_of_training_captions_both_ways(corpus, config, data, known):
+    clips = training_clips(corpus, config.data, 4).captioned
+    texts = [t for clip in clips for c in clip.captions for t in (c.text, mirror_text(c.text))]
+    vectors = StubEncoder().encode(texts).sentence
+    np.testing.assert_allclose(data.sentence_mean, vectors.mean(axis=0), atol=1e-6)
+    std = vectors.std(axis=0)
+    np.testing.assert_allclose(data.sentence_std, np.maximum(std, 0.2 * std.mean()), atol=1e-6)
+
+
 def test_reading_tells_its_progress(corpus, config):
     told: list[tuple[int, int]] = []
     small = DataConfig(train_folds=(1,), validation_share=0.2, uncaptioned_share=0.0)

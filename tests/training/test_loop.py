@@ -190,7 +190,7 @@ def test_the_average_follows_the_weights(straight, tmp_path):
     run.train(stop_after_steps=1)
     with torch.random.fork_rng():
         torch.manual_seed(straight.config.seed)
-        fresh = build_model("diffusion", straight.config.network).state_dict()
+        fresh = dict(build_model("diffusion", straight.config.network).named_parameters())
     found = run.tensors
     moved = 0
     for name, value in fresh.items():
@@ -198,6 +198,13 @@ def test_the_average_follows_the_weights(straight, tmp_path):
         assert torch.allclose(found[f"ema.{name}"], expected, atol=1e-7), name
         moved += not torch.equal(value, found[f"model.{name}"])
     assert moved > 3
+
+
+def test_a_loss_that_is_no_number_stops_the_run(straight, tmp_path):
+    optimizer = replace(straight.config.optimizer, learning_rate=1e30)
+    run = _Run(tmp_path / "run", replace(straight.config, optimizer=optimizer), straight.data)
+    with pytest.raises(TrainingError, match="the loss is not a finite number; lower the learning rate"):
+        run.train()
 
 
 def test_the_loss_falls_when_there_is_little_to_learn(straight, tmp_path):

@@ -25,8 +25,10 @@ def sample(
     joins it with the noise it implies (DDIM; Song et al., ICLR 2021). From the second step on the
     clean motion is extrapolated to the middle of the step from this prediction and the one before
     (two-step Adams-Bashforth; times are equally spaced angles of the schedule): with few steps, DDIM
-    alone loses a tenth of the spread of its samples. `guidance` weighs the prediction with text against the one without
-    (Ho and Salimans 2022): 1 is the text alone, more obeys it more.
+    alone loses a tenth of the spread of its samples.
+
+    `guidance` weighs the prediction with text against the one without (Ho and Salimans 2022): 1 is the
+    text alone, more obeys it more.
     """
     count = len(noise)
     times = np.linspace(1.0, 0.0, steps + 1).astype(np.float32)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from nestmotion.models.blocks import FrameRefiner, ModulatedBlock, sinusoids
 from nestmotion.models.config import ModelConfig
+from nestmotion.models.denoiser import Denoiser
 
 __all__ = ["Diffusion"]
 
@@ -15,7 +16,7 @@ __all__ = ["Diffusion"]
 _TIME_STEPS = 1000.0
 
 
-class Diffusion(nn.Module):
+class Diffusion(Denoiser):
     """Predicts the clean motion from a noisy one, the noise time and the sentence vector.
 
     A token is `patch_frames` frames. It knows its place from the start and from the end of the clip,
@@ -23,8 +24,7 @@ class Diffusion(nn.Module):
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         width, patch = config.width, config.patch_frames * config.feature_size
         self.embed = nn.Linear(patch, width)
         self.place = nn.Linear(2 * width, width)
@@ -65,7 +65,7 @@ class Diffusion(nn.Module):
         index = index.expand_as(from_end)
         place = torch.cat((sinusoids(index, width), sinusoids(from_end, width)), dim=-1)
         x = self.embed(tokens) + self.place(place)
-        text = torch.where(has_text[:, None], self.text(sentence), self.no_text)
+        text = torch.where(has_text[:, None], self.text(self.standardize(sentence)), self.no_text)
         condition = self.time(sinusoids(time * _TIME_STEPS, width)) + text
         for block in self.blocks:
             x = block(x, condition, token_valid)

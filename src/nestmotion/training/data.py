@@ -26,6 +26,8 @@ __all__ = ["Batch", "TrainingClips", "TrainingData", "sentence_vectors", "traini
 _LENGTH_POOL = 8
 _TEXTS_AT_ONCE = 64
 
+SENTENCE_FLOOR_SHARE = 0.2
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -99,8 +101,14 @@ class TrainingData:
         items = _items(clips.captioned + clips.validation + bare, corpus, encoder, progress)
         first, second = len(clips.captioned), len(clips.captioned) + len(clips.validation)
         self.captioned, self.validation, self.bare = items[:first], items[first:second], items[second:]
+        size = self.captioned[0].sentences.shape[-1]
         seen = (x for item in self.captioned for x in (item.features, mirror_features(item.features)))
         self.normalizer = Normalizer.fit(seen, FeatureLayout())
+        captions = np.concatenate([item.sentences.reshape(-1, size) for item in self.captioned])
+        self.sentence_mean = captions.mean(axis=0)
+        std = captions.std(axis=0)
+        # A number that hardly differs between captions must not blow up in a prompt where it does.
+        self.sentence_std = np.maximum(std, max(SENTENCE_FLOOR_SHARE * std.mean(), 1e-6))
 
     @property
     def items_per_epoch(self) -> int:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nestmotion.core import canonical_skeleton
+from nestmotion.core.errors import TrainingError
 from nestmotion.core.noise import signal_and_noise
 from nestmotion.models import MotionLoss, build_model
 from nestmotion.training.checkpoint import Progress, load_checkpoint, load_ema, save_checkpoint
@@ -37,6 +38,9 @@ class _Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.model = build_model(config.model, config.network).to(config.device)
+        self.model.set_sentence_statistics(
+            torch.tensor(data.sentence_mean), torch.tensor(data.sentence_std)
+        )
         if config.start_from:
             load_ema(Path(config.start_from), self.model, partly=True)
         self.ema = copy.deepcopy(self.model).requires_grad_(False).eval()
@@ -74,6 +78,11 @@ class _Trainer:
             terms = self._terms(self.model.train(), batch.to(c.device), generator)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()
+        if not bool(torch.isfinite(terms["total"])):
+            raise TrainingError(
+                f"step {step + 1}: the loss is not a finite number; lower the learning rate or look at "
+                "the data, then go on from the last checkpoint with --resume"
+            )
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), c.optimizer.clip_norm)
         self.optimizer.step()
         decay = min(c.optimizer.ema_decay, (1 + step) / (10 + step))
@@ -109,6 +118,7 @@ def train(
 
     With `resume`, goes on from the run's checkpoint exactly as if it had never stopped.
     `progress(step, total, terms)` is told of every step.
+    Raises TrainingError when the loss is no number any more or there is no checkpoint to resume from.
     """
     torch.set_num_threads(config.threads)
     trainer = _Trainer(config, data, fps)
