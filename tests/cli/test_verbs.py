@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nestmotion.cli import main
+from nestmotion.core import canonical_skeleton
 from nestmotion.generate import Bundle
 from nestmotion.io import load_motion, save_motion
 
@@ -80,3 +81,14 @@ def test_from_bvh_files_to_motion(tmp_path, bvh_folder, capsys):
     for path in (corpus, run, bundle):
         assert main(["inspect", path]) == 0
     assert "tiny" in capsys.readouterr().out
+
+
+@pytest.mark.corpus
+def test_a_foreign_skeleton_is_put_on_ours_when_asked(shared, tmp_path, capsys):
+    source, target = str(shared / "samples/bvh/cmu_07_01.bvh"), str(tmp_path / "x.npy")
+    assert main(["convert", source, target]) == 2
+    assert capsys.readouterr().err == (
+        "nestmotion: HumanML3D files hold the canonical 22 joints only; convert with --retarget\n"
+    )
+    assert main(["convert", source, target, "--retarget", "--fps", "20"]) == 0
+    assert load_motion(target).skeleton == canonical_skeleton()

@@ -83,7 +83,7 @@ def test_only_the_canonical_skeleton_can_be_written(tmp_path):
         save_amass(motion, tmp_path / "x.amass.npz")
     assert str(caught.value) == (
         f"{tmp_path / 'x.amass.npz'}: an AMASS file holds motion of the canonical 22-joint skeleton "
-        "only; this motion has another skeleton, so it must be retargeted first"
+        "only; this motion has another skeleton, convert with --retarget"
     )
     assert list(tmp_path.iterdir()) == []
 

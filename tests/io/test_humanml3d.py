@@ -222,7 +222,7 @@ class TestErrors:
         with pytest.raises(NestmotionError) as caught:
             save_humanml3d(motion, tmp_path / "a.npy")
         assert str(caught.value) == (
-            "HumanML3D files hold the canonical 22 joints only; retarget the motion first"
+            "HumanML3D files hold the canonical 22 joints only; convert with --retarget"
         )
         assert list(tmp_path.iterdir()) == []
 

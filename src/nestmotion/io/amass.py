@@ -84,7 +84,7 @@ def save_amass(motion: Motion, path: str | Path) -> None:
     if sk != canonical_skeleton():
         raise SettingsError(
             f"{path}: an AMASS file holds motion of the canonical {len(canonical_skeleton())}-joint "
-            "skeleton only; this motion has another skeleton, so it must be retargeted first"
+            "skeleton only; this motion has another skeleton, convert with --retarget"
         )
     quat = motion.quat_local_xyzw.copy()
     quat[:, 0] = quat_multiply(quat_conjugate(_FROM_Z_UP), quat[:, 0])

@@ -255,7 +255,7 @@ def save_humanml3d(motion: Motion, path: str | Path) -> None:
     """
     if motion.skeleton != canonical_skeleton():
         raise SettingsError(
-            "HumanML3D files hold the canonical 22 joints only; retarget the motion first"
+            "HumanML3D files hold the canonical 22 joints only; convert with --retarget"
         )
     features = encode_positions(_placed(resample(motion, FPS).positions_m))
     with atomic_write(path) as temporary, temporary.open("wb") as file:
