@@ -25,7 +25,7 @@ from nestmotion.text import TextEncoder
 from nestmotion.training.checkpoint import load_ema
 from nestmotion.training.config import TrainConfig
 from nestmotion.training.data import sentence_vectors, training_clips
-from nestmotion.training.onnx_weights import compress_weights
+from nestmotion.training.onnx_weights import compress_weights, strip_metadata
 from nestmotion.training.run_folder import (
     check_corpus,
     read_config,
@@ -154,6 +154,7 @@ def _export_network(model: nn.Module, config: TrainConfig, path: Path) -> None:
     )
     assert program is not None  # only None when asked to raise nothing
     network = program.model_proto
+    strip_metadata(network)
     compress_weights(network, "float16")
     onnx.save(network, path)
 

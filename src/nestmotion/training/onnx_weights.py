@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["compress_weights"]
+__all__ = ["compress_weights", "strip_metadata"]
 
 _SMALLEST = 4096  # elements; below this the saving is not worth the rounding
 
@@ -46,3 +46,16 @@ def compress_weights(model: Any, kind: Literal["int8", "float16"]) -> None:
         nodes.append(helper.make_node("Mul", [name + "_f", name + "_s"], [name]))
     for node in reversed(nodes):
         graph.node.insert(0, node)
+
+
+def strip_metadata(model: Any) -> None:
+    """Remove what the exporter notes of the source (stack traces with the paths of whoever exported)
+    from an `onnx.ModelProto`, in place. What it computes stays the same."""
+    graph = model.graph
+    del model.metadata_props[:]
+    model.doc_string = graph.doc_string = ""
+    inside = [node for function in model.functions for node in function.node]
+    values = [*graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for part in (graph, *graph.node, *model.functions, *inside, *values):
+        del part.metadata_props[:]
+        part.doc_string = ""

@@ -10,7 +10,7 @@ from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import TrainingError
 from nestmotion.generate.bundle import default_bundle_path
 from nestmotion.text.encoder import MODEL_FILE, TOKENIZER_FILE
-from nestmotion.training.onnx_weights import compress_weights
+from nestmotion.training.onnx_weights import compress_weights, strip_metadata
 
 __all__ = ["DEFAULT_ENCODER", "build_text_encoder", "text_encoder_folder"]
 
@@ -92,5 +92,6 @@ def build_text_encoder(out: Path, name: str = DEFAULT_ENCODER) -> None:
     )
     assert program is not None  # only None when asked to raise nothing
     model = program.model_proto
+    strip_metadata(model)
     compress_weights(model, "int8")
     onnx.save(model, out / MODEL_FILE)
