@@ -66,6 +66,7 @@ def test_seconds_out_of_range(one_line, seconds, shown):
     [
         ("--seed=-1", "the seed must be from 0 to 2^63 - 1, not -1"),
         ("--samples=0", "samples must be from 1 to 64, not 0"),
+        ("--samples=1000000000000", "samples must be from 1 to 64, not 1000000000000"),
         ("--steps=0", "steps must be from 1 to 1000, not 0"),
         ("--guidance=nan", "guidance must be from 0 to 20, not nan"),
         ("--fps=0", "frames a second must be above 0 and at most 1000, not 0"),

@@ -9,6 +9,7 @@ import tyro
 
 from nestmotion.core.errors import SettingsError
 from nestmotion.generate import TextToMotion
+from nestmotion.generate.prompt import MOST_SAMPLES
 from nestmotion.io import check_output, save_motion
 
 __all__ = ["run"]
@@ -47,7 +48,8 @@ def run(
     """
     if not out:
         raise SettingsError("no --out given; name at least one file to write, e.g. --out walk.glb")
-    targets = [[_numbered(path, k, samples) for path in out] for k in range(max(samples, 1))]
+    count = min(max(samples, 1), MOST_SAMPLES)  # another count is refused by the model
+    targets = [[_numbered(path, k, samples) for path in out] for k in range(count)]
     for path in (path for row in targets for path in row):
         check_output(path, force)
     model = TextToMotion.load(bundle, threads)

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from nestmotion.core.errors import NestmotionWarning, PromptError
 from nestmotion.text.encoder import MAX_TOKENS, TextEncoder
 
-__all__ = ["check_prompt", "check_request", "warn_if_not_english", "word_list"]
+__all__ = ["MOST_SAMPLES", "check_prompt", "check_request", "warn_if_not_english", "word_list"]
 
 LONGEST_CHARACTERS = 1000
 MOST_SAMPLES = 64

@@ -13,7 +13,6 @@ class ModelConfig:
 
     width, layers, heads: of the Transformer.
     patch_frames: frames a token; 4 at 20 fps makes five tokens a second.
-    longest_frames: longest clip, in frames.
     refine_width: channels of the correction across patch borders.
     dropout: share of activations dropped in training.
     feature_size, text_size: columns of features and of the sentence vector.
@@ -23,7 +22,6 @@ class ModelConfig:
     layers: int = 6
     heads: int = 4
     patch_frames: int = 4
-    longest_frames: int = 200
     refine_width: int = 96
     dropout: float = 0.1
     feature_size: int = 273

@@ -25,7 +25,7 @@ from nestmotion.text import TextEncoder
 from nestmotion.training.checkpoint import load_ema
 from nestmotion.training.config import TrainConfig
 from nestmotion.training.data import sentence_vectors, training_clips
-from nestmotion.training.onnx_weights import compress_weights, strip_metadata
+from nestmotion.training.onnx_files import save_onnx
 from nestmotion.training.run_folder import (
     check_corpus,
     read_config,
@@ -46,7 +46,7 @@ class ExportSettings:
 
     name: str = "diffusion"
     steps: int = 12
-    guidance: float = 2.5
+    guidance: float = 4.0
 
 
 def export(
@@ -124,8 +124,6 @@ def _write_json(path: Path, data: object) -> None:
 
 
 def _export_network(model: nn.Module, config: TrainConfig, path: Path) -> None:
-    import onnx
-
     b, t = 2, 4 * config.network.patch_frames
     inputs = {
         "noisy": torch.randn(b, t, config.network.feature_size),
@@ -137,26 +135,14 @@ def _export_network(model: nn.Module, config: TrainConfig, path: Path) -> None:
     batch = torch.export.Dim("batch")
     patches = torch.export.Dim("patches", max=4096)
     frames = config.network.patch_frames * patches
-    program = torch.onnx.export(
-        model,
-        tuple(inputs.values()),
-        input_names=list(inputs),
-        output_names=["clean"],
-        dynamic_shapes={
-            "noisy": {0: batch, 1: frames},
-            "time": {0: batch},
-            "sentence": {0: batch},
-            "has_text": {0: batch},
-            "valid": {0: batch, 1: frames},
-        },
-        dynamo=True,
-        verbose=False,
-    )
-    assert program is not None  # only None when asked to raise nothing
-    network = program.model_proto
-    strip_metadata(network)
-    compress_weights(network, "float16")
-    onnx.save(network, path)
+    shapes = {
+        "noisy": {0: batch, 1: frames},
+        "time": {0: batch},
+        "sentence": {0: batch},
+        "has_text": {0: batch},
+        "valid": {0: batch, 1: frames},
+    }
+    save_onnx(model, inputs, "clean", shapes, "float16", path)
 
 
 def _text_statistics(

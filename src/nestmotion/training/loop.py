@@ -76,13 +76,13 @@ class _Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(c.seed * 1_000_003 + step)  # dropout has no generator argument
             terms = self._terms(self.model.train(), batch.to(c.device), generator)
-        self.optimizer.zero_grad(set_to_none=True)
-        terms["total"].backward()
         if not bool(torch.isfinite(terms["total"])):
             raise TrainingError(
                 f"step {step + 1}: the loss is not a finite number; lower the learning rate or look at "
                 "the data, then go on from the last checkpoint with --resume"
             )
+        self.optimizer.zero_grad(set_to_none=True)
+        terms["total"].backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), c.optimizer.clip_norm)
         self.optimizer.step()
         decay = min(c.optimizer.ema_decay, (1 + step) / (10 + step))

@@ -10,7 +10,7 @@ from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import TrainingError
 from nestmotion.generate.bundle import default_bundle_path
 from nestmotion.text.encoder import MODEL_FILE, TOKENIZER_FILE
-from nestmotion.training.onnx_weights import compress_weights, strip_metadata
+from nestmotion.training.onnx_files import save_onnx
 
 __all__ = ["DEFAULT_ENCODER", "build_text_encoder", "text_encoder_folder"]
 
@@ -67,7 +67,6 @@ def build_text_encoder(out: Path, name: str = DEFAULT_ENCODER) -> None:
     name: DEFAULT_ENCODER, which needs no network, or any BERT of the Hugging Face hub.
     Raises TrainingError when the model cannot be had or its checksum is wrong.
     """
-    import onnx
     from transformers import AutoModel, AutoTokenizer
 
     source = str(_offline_folder()) if name == DEFAULT_ENCODER else name
@@ -80,18 +79,6 @@ def build_text_encoder(out: Path, name: str = DEFAULT_ENCODER) -> None:
     tokenizer.backend_tokenizer.save(str(out / TOKENIZER_FILE))
     ids = torch.ones(2, 16, dtype=torch.int64)
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=512)
-    shape = {0: batch, 1: length}
-    program = torch.onnx.export(
-        _LastHiddenState(bert),
-        (ids, torch.ones_like(ids)),
-        input_names=["input_ids", "attention_mask"],
-        output_names=["states"],
-        dynamic_shapes={"input_ids": shape, "attention_mask": shape},
-        dynamo=True,
-        verbose=False,
-    )
-    assert program is not None  # only None when asked to raise nothing
-    model = program.model_proto
-    strip_metadata(model)
-    compress_weights(model, "int8")
-    onnx.save(model, out / MODEL_FILE)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    shapes = {name: {0: batch, 1: length} for name in inputs}
+    save_onnx(_LastHiddenState(bert), inputs, "states", shapes, "int8", out / MODEL_FILE)

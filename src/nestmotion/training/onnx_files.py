@@ -1,18 +1,52 @@
-"""Smaller ONNX files: weights stored in few bytes and restored to float32 when the file is loaded.
+"""Torch modules as ONNX files: small, and silent about where they were made.
 
-The arithmetic stays float32. ONNX Runtime folds the restoring nodes into constants at load, so it
-costs nothing at run time.
+Large weights are stored in few bytes and restored to float32 when the file is loaded. The arithmetic
+stays float32; ONNX Runtime folds the restoring nodes into constants, so it costs nothing at run time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
-__all__ = ["compress_weights", "strip_metadata"]
+__all__ = ["compress_weights", "save_onnx", "strip_metadata"]
 
 _SMALLEST = 4096  # elements; below this the saving is not worth the rounding
+
+
+def save_onnx(
+    module: torch.nn.Module,
+    inputs: Mapping[str, torch.Tensor],
+    output: str,
+    dynamic_shapes: dict[str, dict[int, Any]],
+    kind: Literal["int8", "float16"],
+    path: Path,
+) -> None:
+    """Trace a module and write it.
+
+    inputs: examples of its arguments, in order, by name; output: name of its one result.
+    dynamic_shapes: for each input, which axes vary (torch.export.Dim). kind: see compress_weights.
+    """
+    import onnx
+
+    program = torch.onnx.export(
+        module,
+        tuple(inputs.values()),
+        input_names=list(inputs),
+        output_names=[output],
+        dynamic_shapes=dynamic_shapes,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None  # only None when asked to raise nothing
+    model = program.model_proto
+    strip_metadata(model)
+    compress_weights(model, kind)
+    onnx.save(model, path)
 
 
 def compress_weights(model: Any, kind: Literal["int8", "float16"]) -> None:

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from nestmotion.training.onnx_weights import compress_weights
+from nestmotion.training.onnx_files import compress_weights
 
 ROWS, COLUMNS = 96, 64
 
