@@ -1,4 +1,4 @@
-"""From the verbs of a caption to its actions: where each begins, and when it is done."""
+"""From the verbs of a caption to its actions: where each begins, and how it follows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SUBJECTS = frozenset({"nsubj", "nsubjpass"})
 class Clause:
     """An action: tokens `start` to `end`, its verb group `first` to `verb` (None without a verb).
 
-    relation, order: as in `nestmotion.text.tree.Node`.
+    relation: as in `nestmotion.text.tree.Node`.
     """
 
     start: int
@@ -29,21 +29,19 @@ class Clause:
     first: int | None
     verb: int | None
     relation: Relation
-    order: int
 
 
 def find_clauses(tokens: Sequence[Token]) -> list[Clause]:
     """The actions of a caption in reading order; together they hold every token. At least one."""
     heads = _with_verbless(tokens, find_heads(tokens))
     if not heads:
-        return [Clause(0, len(tokens), None, None, "first", 0)]
+        return [Clause(0, len(tokens), None, None, "first")]
     starts = [0, *(_start(tokens, a, b) for a, b in pairwise(heads))]
     ends = [*starts[1:], len(tokens)]
     relations = _relations(tokens, starts, heads)
-    orders = _orders(relations)
     return [
-        Clause(a, b, head.first, None if head.verbless else head.index, relation, order)
-        for a, b, head, relation, order in zip(starts, ends, heads, relations, orders, strict=True)
+        Clause(a, b, head.first, None if head.verbless else head.index, relation)
+        for a, b, head, relation in zip(starts, ends, heads, relations, strict=True)
     ]
 
 
@@ -206,17 +204,3 @@ def _relation(
     if tokens[head.first - 1].lower == "to":
         return "then"
     return "and"
-
-
-def _orders(relations: Sequence[Relation]) -> list[int]:
-    """When each action is done, counted from 0; those at the same time share a number."""
-    groups: list[list[int]] = []
-    at = 0
-    for k, relation in enumerate(relations):
-        if relation == "while":
-            groups[at].append(k)
-            continue
-        at = {"first": 0, "before": at, "and": at + 1, "then": at + 1}[relation]
-        groups.insert(at, [k])
-    orders = {k: order for order, group in enumerate(groups) for k in group}
-    return [orders[k] for k in range(len(relations))]
