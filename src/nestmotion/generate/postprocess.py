@@ -1,0 +1,279 @@
+"""Standing feet stand: foot locking with two-bone inverse kinematics, on a floor at y = 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from nestmotion.core import Motion
+from nestmotion.core.banded import solve_pentadiagonal
+from nestmotion.core.edit import move
+from nestmotion.core.errors import SettingsError
+from nestmotion.core.rotations import (
+    quat_apply,
+    quat_between,
+    quat_conjugate,
+    quat_multiply,
+    unroll_signs,
+)
+from nestmotion.core.smoothing import gaussian_smooth
+from nestmotion.core.two_bone_ik import two_bone_ik
+from nestmotion.features.contacts import foot_contacts
+from nestmotion.features.layout import CONTACT_JOINTS
+
+__all__ = ["PostProcess", "contact_stretches", "postprocess"]
+
+# Weights of the least squares in `_correction`, relative to that of the correction itself.
+LOCK = 1e4
+LOCK_HEIGHT = 4.0
+FLOOR = 30.0
+
+# A standing toe joint is this far above the floor at most; more is floating.
+TOE_HEIGHT_M = 0.03
+
+# A leg may be stretched by the lock to this share of its length, and is slowed down from the first on.
+REACH = (0.985, 0.998)
+
+KNEE_AXIS = np.array([1.0, 0.0, 0.0])
+
+
+@dataclass(frozen=True)
+class PostProcess:
+    """Settings of `postprocess`.
+
+    start, stop: contact probability at which a contact begins, and below which it ends.
+    shortest, gap: contacts of fewer frames are dropped, after gaps of so many frames are closed.
+    blend_s: time over which corrections fade in and out around a contact.
+    most_m: no foot is moved farther by a lock; where it would need more, the foot slides.
+    most_turn: likewise for its direction, as the sine of the angle about.
+    below_m: how far below the floor foot joints may go.
+    smoothing: standard deviation in frames of a Gaussian over all joint rotations, before feet are
+        locked; 0 for none.
+    """
+
+    start: float = 0.6
+    stop: float = 0.4
+    shortest: int = 3
+    gap: int = 2
+    blend_s: float = 0.15
+    most_m: float = 0.08
+    most_turn: float = 0.35
+    below_m: float = 0.01
+    smoothing: float = 0.0
+
+
+def postprocess(
+    motion: Motion,
+    contact_probability: Float[np.ndarray, "t 4"] | None = None,
+    settings: PostProcess = PostProcess(),
+) -> Motion:
+    """The motion with feet that neither slide while they stand nor sink into the floor.
+
+    contact_probability: of CONTACT_JOINTS, as the network predicts it; found from heights and speeds
+        (features/contacts.py) when None.
+
+    The whole motion is first lifted if its standing feet are under the floor; after that the legs
+    alone are changed. For each foot, first its direction and then its place are corrected by
+    the smallest smooth curve that brings the standing joints to rest (`_correction`); the foot pivots
+    about the toe while only the toe stands. Hip and knee follow by two-bone inverse kinematics. A
+    motion without contacts, whose feet stay above the floor, comes back unchanged.
+    Raises SettingsError when the probabilities do not fit the motion.
+    """
+    if contact_probability is None:
+        contact_probability = foot_contacts(motion).astype(float)
+    elif contact_probability.shape != (len(motion), len(CONTACT_JOINTS)):
+        raise SettingsError(
+            f"a motion of {len(motion)} frames needs contact probabilities of shape "
+            f"({len(motion)}, {len(CONTACT_JOINTS)}), not {contact_probability.shape}"
+        )
+    contact = contact_stretches(contact_probability, settings)
+    motion = _on_the_floor(_smoothed(motion, settings.smoothing), contact, settings)
+    ankle, toe = _feet(motion)
+    if not contact.any() and min(ankle[..., 1].min(), toe[..., 1].min()) >= -settings.below_m:
+        return motion
+    ankles, toes = contact[:, 0::2], contact[:, 1::2]
+    foot = _locked_direction(toe - ankle, ankles & toes, motion.fps, settings)
+    shift = _locked_place(ankle, foot, ankles, toes, motion.fps, settings)
+    return _move_feet(motion, ankle + shift, foot)
+
+
+def contact_stretches(
+    probability: Float[np.ndarray, "t k"], settings: PostProcess = PostProcess()
+) -> Bool[np.ndarray, "t k"]:
+    """Contacts from probabilities: hysteresis, short gaps closed, short contacts dropped."""
+    state = np.zeros(probability.shape, dtype=bool)
+    now = probability[0] >= settings.stop
+    for t, p in enumerate(probability):
+        now = np.where(now, p >= settings.stop, p >= settings.start)
+        state[t] = now
+    closed = ~_without_short_runs(~state, settings.gap + 1)
+    return _without_short_runs(closed, settings.shortest)
+
+
+def _without_short_runs(state: Bool[np.ndarray, "t k"], shortest: int) -> Bool[np.ndarray, "t k"]:
+    """`state` with runs of True shorter than `shortest` removed, except at the ends of the clip."""
+    result = state.copy()
+    for column in result.T:
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], column.astype(int), [0]))))
+        for start, stop in edges.reshape(-1, 2):
+            if stop - start < shortest and start > 0 and stop < len(column):
+                column[start:stop] = False
+    return result
+
+
+def _smoothed(motion: Motion, sigma: float) -> Motion:
+    if sigma <= 0:
+        return motion
+    return replace(
+        motion,
+        root_m=gaussian_smooth(motion.root_m, sigma),
+        quat_local_xyzw=gaussian_smooth(unroll_signs(motion.quat_local_xyzw), sigma),
+    )
+
+
+def _feet(motion: Motion) -> tuple[Float[np.ndarray, "t 2 3"], Float[np.ndarray, "t 2 3"]]:
+    """World places of the ankles and of the toes, left and right."""
+    joints = [motion.skeleton.index(name) for name in CONTACT_JOINTS]
+    return motion.positions_m[:, joints[0::2]], motion.positions_m[:, joints[1::2]]
+
+
+def _on_the_floor(motion: Motion, contact: Bool[np.ndarray, "t 4"], settings: PostProcess) -> Motion:
+    """The whole motion lifted when its standing feet are, in the median, under the floor."""
+    ankle, toe = _feet(motion)
+    lowest = np.minimum(ankle, toe)[..., 1]
+    standing = lowest[contact[:, 0::2] | contact[:, 1::2]]
+    if not len(standing):
+        return motion
+    lift = -settings.below_m - float(np.median(standing))
+    return move(motion, 0.0, (0.0, lift, 0.0)) if lift > 0 else motion
+
+
+def _steps(standing: Bool[np.ndarray, "t 2"]) -> Float[np.ndarray, "t 2 1"]:
+    """1 where a frame and the next both stand, 0 elsewhere; the last row is 0."""
+    both = standing.copy()
+    both[:-1] &= standing[1:]
+    both[-1] = False
+    return both[..., None].astype(float)
+
+
+def _correction(
+    steps: list[tuple[Float[np.ndarray, "t 2 c"], Float[np.ndarray, "t 2 c"]]],
+    places: tuple[Float[np.ndarray, "t 2 c"], Float[np.ndarray, "t 2 c"]],
+    fps: float,
+    blend_s: float,
+) -> Float[np.ndarray, "t 2 c"]:
+    """The curve d that minimises, for each foot and coordinate,
+
+        sum |d|^2 + (blend_s fps)^4 |d''|^2 + sum w |d[t+1] - d[t] + step[t]|^2 + sum g |d - e|^2
+
+    over all (w, step) in `steps` and (g, e) = `places`: it takes the steps to zero and the places to e
+    where their weights are large, is zero far from there, and smooth in between. d'' is the second
+    difference. Zero when all weights are.
+    """
+    bend = (blend_s * fps) ** 4
+    weight, wanted = places
+    diagonal, right = 1.0 + weight, weight * wanted
+    first, second = np.zeros_like(diagonal), np.zeros_like(diagonal)
+    for w, step in steps:
+        w, pull = w[:-1], w[:-1] * step[:-1]
+        diagonal[:-1] += w
+        diagonal[1:] += w
+        first[:-1] -= w
+        right[:-1] += pull
+        right[1:] -= pull
+    if len(diagonal) > 2:
+        for k, factor in enumerate((1.0, 4.0, 1.0)):
+            diagonal[k : len(diagonal) - 2 + k] += bend * factor
+        first[:-2] -= 2 * bend
+        first[1:-1] -= 2 * bend
+        second[:-2] += bend
+    return solve_pentadiagonal(diagonal, first, second, right)
+
+
+def _limited(vector: Float[np.ndarray, "t 2 c"], most: float) -> Float[np.ndarray, "t 2 c"]:
+    """Vectors shortened smoothly to at most `most`; up to two thirds of it nothing changes."""
+    free = most * 2 / 3
+    length = np.linalg.norm(vector, axis=-1, keepdims=True)
+    over = np.maximum(length - free, 0.0)
+    limited = np.minimum(length, free) + (most - free) * np.tanh(over / (most - free))
+    return vector * (limited / np.maximum(length, 1e-12))
+
+
+def _forward(values: Float[np.ndarray, "t *d"]) -> Float[np.ndarray, "t *d"]:
+    """Difference to the next frame; 0 in the last."""
+    return np.diff(values, axis=0, append=values[-1:])
+
+
+def _locked_direction(
+    foot: Float[np.ndarray, "t 2 3"], flat: Bool[np.ndarray, "t 2"], fps: float, settings: PostProcess
+) -> Float[np.ndarray, "t 2 3"]:
+    """Ankle-to-toe vectors that do not turn while ankle and toe stand both; of unchanged length."""
+    length = np.linalg.norm(foot, axis=-1, keepdims=True)
+    unit = foot / length
+    none = np.zeros_like(unit)
+    weight = LOCK * np.broadcast_to(_steps(flat), unit.shape)
+    turn = _correction([(weight, _forward(unit))], (none, none), fps, settings.blend_s)
+    unit = unit + _limited(turn, settings.most_turn)
+    return unit * (length / np.linalg.norm(unit, axis=-1, keepdims=True))
+
+
+def _locked_place(
+    ankle: Float[np.ndarray, "t 2 3"],
+    foot: Float[np.ndarray, "t 2 3"],
+    ankles: Bool[np.ndarray, "t 2"],
+    toes: Bool[np.ndarray, "t 2"],
+    fps: float,
+    settings: PostProcess,
+) -> Float[np.ndarray, "t 2 3"]:
+    """How far each foot is to be moved so that its standing joints rest, none below the floor."""
+    toe = ankle + foot
+    lock = np.array([LOCK, LOCK_HEIGHT, LOCK])
+    steps = [(lock * _steps(s), _forward(p)) for s, p in ((ankles, ankle), (toes, toe))]
+    lowest = np.minimum(ankle[..., 1], toe[..., 1])
+    most = np.where(toes, TOE_HEIGHT_M, np.inf)
+    weight, wanted = np.zeros_like(ankle), np.zeros_like(ankle)
+    weight[..., 1] = FLOOR * (toes | (lowest < 0))
+    wanted[..., 1] = np.clip(lowest, 0.0, most) - lowest
+    shift = _limited(_correction(steps, (weight, wanted), fps, settings.blend_s), settings.most_m)
+    shift[..., 1] = np.maximum(shift[..., 1], -settings.below_m - lowest)
+    return shift
+
+
+def _move_feet(
+    motion: Motion, ankle: Float[np.ndarray, "t 2 3"], foot: Float[np.ndarray, "t 2 3"]
+) -> Motion:
+    """Bring ankles to their places and feet into their directions; hips and root stay."""
+    skeleton, quat = motion.skeleton, motion.quat_local_xyzw.copy()
+    end = [skeleton.index(name) for name in CONTACT_JOINTS[0::2]]
+    toe = [skeleton.index(name) for name in CONTACT_JOINTS[1::2]]
+    middle = [skeleton.parents[j] for j in end]
+    start = [skeleton.parents[j] for j in middle]
+    position, world = motion.positions_m, motion.quat_world_xyzw
+    target = _reachable(position[:, start], position[:, middle], position[:, end], ankle)
+    axis = quat_apply(world[:, start], KNEE_AXIS)
+    turns = two_bone_ik(position[:, start], position[:, middle], position[:, end], target, axis)
+    foot_turn = quat_between(position[:, toe] - position[:, end], foot)
+    above = world[:, [skeleton.parents[j] for j in start]]
+    for joints, turn in zip((start, middle, end), (*turns, foot_turn), strict=True):
+        turned = quat_multiply(turn, world[:, joints])
+        quat[:, joints] = quat_multiply(quat_conjugate(above), turned)
+        above = turned
+    return replace(motion, quat_local_xyzw=quat)
+
+
+def _reachable(
+    hip: Float[np.ndarray, "t 2 3"],
+    knee: Float[np.ndarray, "t 2 3"],
+    ankle: Float[np.ndarray, "t 2 3"],
+    target: Float[np.ndarray, "t 2 3"],
+) -> Float[np.ndarray, "t 2 3"]:
+    """Targets drawn towards the hip, smoothly, where they would stretch the leg farther than REACH
+    and farther than it is."""
+    lengths = [np.linalg.norm(v, axis=-1, keepdims=True) for v in (knee - hip, ankle - knee)]
+    free, full = (share * (lengths[0] + lengths[1]) for share in REACH)
+    now, wanted = (np.linalg.norm(v - hip, axis=-1, keepdims=True) for v in (ankle, target))
+    over = np.maximum(wanted - free, 0.0)
+    soft = np.minimum(wanted, free) + (full - free) * np.tanh(over / (full - free))
+    return hip + (target - hip) * (np.minimum(wanted, np.maximum(soft, now)) / wanted)
