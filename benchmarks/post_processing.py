@@ -1,0 +1,88 @@
+"""What post-processing changes: foot slide, jerk and places of joints, before and after.
+
+    python benchmarks/post_processing.py CORPUS [BUNDLE ...]
+
+For every captioned validation clip of the training folds (no test fold) its first caption is generated
+once, at the clip's own length; the real clips are processed as well. Means over clips, except where
+said; movement is that of all joints, and of the foot joints alone. Markdown.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nestmotion.core import Motion
+from nestmotion.corpus import PreparedCorpus
+from nestmotion.evaluation.motion_facts import foot_slide_mm, mean_jerk_m_s3
+from nestmotion.features.layout import CONTACT_JOINTS
+from nestmotion.generate import TextToMotion
+from nestmotion.generate.postprocess import postprocess
+from nestmotion.training.config import DataConfig
+from nestmotion.training.data import training_clips
+
+COLUMNS = (
+    "motion",
+    "clips",
+    "foot slide, mm a frame",
+    "95th percentile of clips",
+    "mean jerk, m/s³",
+    "joints moved, cm",
+    "feet moved, cm (largest)",
+    "lowest foot joint, cm",
+    "ms for 6 s",
+)
+
+
+def row(name: str, motions: Sequence[Motion]) -> str:
+    """One line of the table; `a → b` is before → after."""
+    for motion in motions:
+        _ = motion.positions_m  # whoever shows a motion needs these anyhow
+    start = time.perf_counter()
+    processed = [postprocess(m) for m in motions]
+    wall = time.perf_counter() - start
+    feet = [motions[0].skeleton.index(joint) for joint in CONTACT_JOINTS]
+    slide = np.array([[foot_slide_mm(m) for m in pair] for pair in (motions, processed)])
+    jerk = np.array([[mean_jerk_m_s3(m) for m in pair] for pair in (motions, processed)])
+    low = [min(m.positions_m[:, feet, 1].min() for m in pair) for pair in (motions, processed)]
+    moved = [
+        np.linalg.norm(a.positions_m - b.positions_m, axis=-1)
+        for a, b in zip(motions, processed, strict=True)
+    ]
+    largest = max(m[:, feet].max() for m in moved)
+    seconds = sum(m.duration_s for m in motions)
+    cells = [
+        name,
+        str(len(motions)),
+        "{:.2f} → {:.2f}".format(*np.nanmean(slide, axis=1)),
+        "{:.1f} → {:.1f}".format(*np.nanpercentile(slide, 95, axis=1)),
+        "{:.1f} → {:.1f}".format(*jerk.mean(axis=1)),
+        f"{100 * np.mean([m.mean() for m in moved]):.2f}",
+        f"{100 * np.mean([m[:, feet].mean() for m in moved]):.1f} ({100 * largest:.0f})",
+        "{:.0f} → {:.0f}".format(*(100 * x for x in low)),
+        f"{wall / seconds * 6000:.0f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("bundles", nargs="*", help="bundle folders; the default bundle when none")
+    options = parser.parse_args()
+
+    corpus = PreparedCorpus.open(options.corpus)
+    clips = training_clips(corpus, DataConfig(), patch_frames=4).validation
+    chosen = [clip for clip in clips if len(clip) >= 20]
+    print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
+    print(row("real", [corpus.motion(clip) for clip in chosen]), flush=True)
+    for folder in options.bundles or [None]:
+        model = TextToMotion.load(folder)
+        made = [model.generate(c.captions[0].text, len(c) / corpus.fps, 0)[0] for c in chosen]
+        print(row(Path(folder).name if folder else "default", made), flush=True)
+
+
+if __name__ == "__main__":
+    main()
