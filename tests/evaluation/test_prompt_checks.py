@@ -74,6 +74,7 @@ def test_twenty_four_prompts_each_once() -> None:
     assert min(map(len, PROMPTS_BY_KIND.values())) >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
 def test_real_clips_show_what_their_captions_say(shared) -> None:
     """Were a sign wrong, its share would be far below a half: captions err, but not that often."""
