@@ -2,9 +2,10 @@
 
 from nestmotion.corpus.prepare import PrepareSettings, prepare
 from nestmotion.corpus.prepared import Clip, PreparedCorpus
-from nestmotion.corpus.source import Caption, Dropped, Source, Span, Trial
+from nestmotion.corpus.source import ActionSpan, Caption, Dropped, Source, Span, Trial
 
 __all__ = [
+    "ActionSpan",
     "Caption",
     "Clip",
     "Dropped",

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
-import os
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
 
 from nestmotion.core import Motion
-from nestmotion.core.checksums import sha256_of
 from nestmotion.core.edit import ground_height_m, move, resample
-from nestmotion.core.errors import CorpusError, OutputError
-from nestmotion.corpus.packing import pack
-from nestmotion.corpus.prepared import MANIFEST, VERSION, Clip
+from nestmotion.core.errors import CorpusError
+from nestmotion.corpus.prepared import VERSION, Clip
 from nestmotion.corpus.source import Dropped, Source, Span, Trial
+from nestmotion.corpus.writing import claim_folder, corpus_manifest, finish, part_stem, write_part
 
 __all__ = ["PrepareSettings", "prepare"]
 
@@ -81,90 +77,36 @@ def prepare(
     settings = settings or PrepareSettings()
     inputs = dict(source.input_checksums())
     recipe = {"version": VERSION, "inputs": inputs, "settings": asdict(settings)}
-    _claim(out, recipe, force)
+    claim_folder(out, recipe, force)
     ids = list(source.trial_ids())
     starts = range(0, len(ids), settings.trials_per_part)
     for number, start in enumerate(starts):
-        stem = f"part-{number:03d}"
-        if not (out / f"{stem}.jsonl").exists():
+        if not (out / f"{part_stem(number)}.jsonl").exists():
             batch = ids[start : start + settings.trials_per_part]
-            _write_part(out, stem, [_cut(source.read(t), t, settings) for t in batch])
+            _write_cuts(out, number, [_cut(source.read(t), t, settings) for t in batch])
         progress(min(start + settings.trials_per_part, len(ids)), len(ids))
-    manifest = _manifest(source, out, len(starts), recipe)
-    if not manifest["clips"]:
-        shutil.rmtree(out)
-        raise CorpusError(f"{source.name}: no usable motion; dropped: {manifest['dropped']}")
-    _write_text(out / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
-    (out / "preparing.json").unlink()
-    return manifest
-
-
-def _claim(out: Path, recipe: dict, force: bool) -> None:
-    """Make `out` ready for this recipe: fresh, or holding parts of the very same one."""
-    marker, text = out / "preparing.json", json.dumps(recipe, indent=2, sort_keys=True)
-    ours = (out / MANIFEST).exists() or marker.exists()
-    if out.is_dir() and any(out.iterdir()):
-        if marker.exists() and marker.read_text("utf-8") == text:
-            return
-        if not force:
-            raise OutputError(f"{out}: is not empty; use --force to prepare anew, or another folder")
-        if not ours:
-            raise OutputError(f"{out}: holds no corpus, so it is not replaced; choose another folder")
-        shutil.rmtree(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        _write_text(marker, text)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be made ({error.strerror})") from None
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, "utf-8")
-    os.replace(temporary, path)
-
-
-def _write_part(out: Path, stem: str, cuts: Iterable[_Cut]) -> None:
-    segments: list[Motion] = []
-    lines: list[str] = []
-    for cut in cuts:
-        for clip in cut.clips:
-            lines.append(json.dumps({"clip": clip.to_dict(segment_shift=len(segments))}))
-        lines.extend(json.dumps({"dropped": asdict(d)}) for d in cut.dropped)
-        segments.extend(cut.segments)
-    if segments:
-        with (out / "part.tmp").open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **pack(segments))
-        os.replace(out / "part.tmp", out / f"{stem}.npz")
-    _write_text(out / f"{stem}.jsonl", "".join(line + "\n" for line in lines))
-
-
-def _manifest(source: Source, out: Path, parts: int, recipe: dict) -> dict:
-    names = [f"part-{k:03d}{end}" for k in range(parts) for end in (".jsonl", ".npz")]
-    names = [name for name in names if (out / name).exists()]
-    reasons: Counter[str] = Counter()
-    clips = captioned = frames = 0
-    for name in names:
-        if name.endswith(".jsonl"):
-            for line in (out / name).read_text("utf-8").splitlines():
-                row = json.loads(line)
-                if "dropped" in row:
-                    reasons[row["dropped"]["reason"]] += 1
-                else:
-                    clips += 1
-                    captioned += bool(row["clip"]["captions"])
-                    frames += row["clip"]["stop"] - row["clip"]["start"]
-    return {
-        **recipe,
+    about = {
         "source": source.name,
         "licence": source.licence,
         "acknowledgement": source.acknowledgement,
-        "files": {name: sha256_of(out / name) for name in names},
-        "clips": clips,
-        "captioned_clips": captioned,
-        "hours": round(frames / recipe["settings"]["fps"] / 3600, 3),
-        "dropped": dict(sorted(reasons.items())),
     }
+    manifest = corpus_manifest(out, len(starts), recipe, about)
+    if not manifest["clips"]:
+        shutil.rmtree(out)
+        raise CorpusError(f"{source.name}: no usable motion; dropped: {manifest['dropped']}")
+    finish(out, manifest)
+    return manifest
+
+
+def _write_cuts(out: Path, number: int, cuts: Iterable[_Cut]) -> None:
+    segments: list[Motion] = []
+    clips: list[Clip] = []
+    dropped: list[Dropped] = []
+    for cut in cuts:
+        clips.extend(replace(clip, segment=clip.segment + len(segments)) for clip in cut.clips)
+        dropped.extend(cut.dropped)
+        segments.extend(cut.segments)
+    write_part(out, number, segments, clips, dropped)
 
 
 def _cut(trial: Trial | Dropped, trial_id: str, settings: PrepareSettings) -> _Cut:

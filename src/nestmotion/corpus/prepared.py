@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -43,15 +43,18 @@ class Clip:
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def to_dict(self, segment_shift: int = 0) -> dict:
-        """Plain data for JSON; `segment_shift` is added to the segment's number."""
-        data = asdict(replace(self, segment=self.segment + segment_shift))
+    def to_dict(self) -> dict:
+        """Plain data for JSON, without the number of the part, which is that of the file."""
+        data = asdict(self)
         del data["part"]
+        for caption in data["captions"]:
+            if not caption["actions"]:
+                del caption["actions"]
         return data
 
     @classmethod
     def from_dict(cls, data: dict, part: int) -> Clip:
-        captions = tuple(Caption(**c) for c in data["captions"])
+        captions = tuple(Caption.from_dict(c) for c in data["captions"])
         return cls(**{**data, "captions": captions, "part": part})
 
 

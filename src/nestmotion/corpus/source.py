@@ -4,20 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from nestmotion.core import Motion
 
-__all__ = ["Caption", "Dropped", "Source", "Span", "Trial"]
+__all__ = ["ActionSpan", "Caption", "Dropped", "Source", "Span", "Trial"]
+
+
+@dataclass(frozen=True)
+class ActionSpan:
+    """A stretch of a caption, in characters, and when it is done, in seconds from the clip's start."""
+
+    start_char: int
+    end_char: int
+    start_s: float
+    end_s: float
 
 
 @dataclass(frozen=True)
 class Caption:
-    """One sentence about a clip, or about a part of it (seconds from the clip's start)."""
+    """One sentence about a clip, or about a part of it (seconds from the clip's start).
+
+    actions: where in the text and when in the clip its actions are, in order, where that is known.
+    """
 
     text: str
     start_s: float | None = None
     end_s: float | None = None
+    actions: tuple[ActionSpan, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Caption:
+        """From plain data, as `dataclasses.asdict` makes it; `actions` may be missing."""
+        actions = tuple(ActionSpan(**span) for span in data.get("actions", ()))
+        return cls(**{**data, "actions": actions})
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-__all__ = ["mirror_text"]
+__all__ = ["mirror_text", "mirror_text_with_spans"]
 
 _COUNTER = r"(?:counter|anti|counter-|anti-|counter |anti )"
 _SIDED = re.compile(
@@ -29,11 +30,30 @@ def _swap(match: re.Match[str]) -> str:
 
 def mirror_text(text: str) -> str:
     """The text with sides swapped, idioms such as "right away" left alone."""
+    return mirror_text_with_spans(text, ())[0]
+
+
+def mirror_text_with_spans(
+    text: str, spans: Sequence[tuple[int, int]]
+) -> tuple[str, list[tuple[int, int]]]:
+    """`mirror_text`, and where stretches of the text (first and one-past-last character) lie in it.
+
+    A stretch that begins or ends inside a swapped word takes in the whole of it.
+    """
     kept = [m.span() for m in _IDIOMS.finditer(text)]
-    parts, at = [], 0
-    for match in _SIDED.finditer(text):
-        if any(a <= match.start() < b for a, b in kept):
-            continue
-        parts += [text[at : match.start()], _swap(match)]
-        at = match.end()
-    return "".join(parts) + text[at:]
+    swapped = [m for m in _SIDED.finditer(text) if not any(a <= m.start() < b for a, b in kept)]
+    parts: list[str] = []
+    # New place of every character, as the first of a stretch and as the one past its last.
+    first, past = list(range(len(text) + 1)), list(range(len(text) + 1))
+    at = shift = 0
+    for match in swapped:
+        start, end = match.span()
+        word = _swap(match)
+        parts += [text[at:start], word]
+        at, new = end, start + shift
+        shift += len(word) - (end - start)
+        first[start:] = [new] * (end - start) + [k + shift for k in range(end, len(text) + 1)]
+        past[start + 1 :] = [new + len(word)] * (end - start) + [
+            k + shift for k in range(end + 1, len(text) + 1)
+        ]
+    return "".join(parts) + text[at:], [(first[a], past[b]) for a, b in spans]
