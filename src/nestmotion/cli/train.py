@@ -14,7 +14,13 @@ from nestmotion.text import TextEncoder
 from nestmotion.training.config import TrainConfig
 from nestmotion.training.data import TrainingData
 from nestmotion.training.loop import train
-from nestmotion.training.run_folder import check_corpus, claim_run, create_run, read_config
+from nestmotion.training.run_folder import (
+    check_composed,
+    check_corpus,
+    claim_run,
+    create_run,
+    read_config,
+)
 from nestmotion.training.text_encoder import text_encoder_folder
 
 __all__ = ["run"]
@@ -32,6 +38,7 @@ def run(
     *,
     corpus: Path,
     out: Path,
+    composed: Path | None = None,
     resume: bool = False,
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = TrainConfig(),  # noqa: B008 (frozen)
 ) -> None:
@@ -40,6 +47,7 @@ def run(
     Args:
         corpus: Folder made by nestmotion corpus prepare.
         out: Run folder.
+        composed: Folder made by nestmotion corpus compose, of clips with several actions.
         resume: Go on from the run's checkpoint exactly as if it had never stopped. Of the settings
             given, only threads and device count then; all else is the run's own.
         config: Settings of model, data, optimizer, loss and run.
@@ -47,8 +55,10 @@ def run(
     if resume:
         config = replace(read_config(out), threads=config.threads, device=config.device)
     prepared = PreparedCorpus.open(corpus)
+    more = PreparedCorpus.open(composed) if composed is not None else None
     if resume:
         check_corpus(out, prepared)
+        check_composed(out, more)
     else:
         claim_run(out)
     encoder = TextEncoder.load(text_encoder_folder(config.text_encoder, out), config.threads)
@@ -58,13 +68,14 @@ def run(
         def read(done: int, total: int) -> None:
             bars.update(reading, completed=done, total=total)
 
-        data = TrainingData(prepared, encoder, config.data, config.network.patch_frames, read)
+        cache = corpus / "cache"
+        data = TrainingData(prepared, encoder, config.data, config.network, more, cache, read)
         if not resume:
-            create_run(out, config, prepared.manifest, data.normalizer)
+            create_run(out, config, prepared, more, data.normalizer)
         steps = bars.add_task("training", total=None, note="")
 
         def step(done: int, total: int, terms: dict[str, float]) -> None:
             bars.update(steps, completed=done, total=total, note=f"loss {terms['total']:.3f}")
 
-        state = train(config, data, prepared.fps, out, resume, step)
+        state = train(config, data, out, resume, step)
     print(f"{out}: {state.step} steps, {state.epoch} epochs, {state.seconds / 60:.1f} minutes")

@@ -125,7 +125,7 @@ class TextToMotion:
                 "valid": valid,
             }
             (clean,) = self._network.run(None, inputs)
-            return clean
+            return clean, clean
 
-        clean = sample(denoise, noise, steps, guidance)[:, :frames]
+        clean = sample(denoise, noise, steps, guidance)[0][:, :frames]
         return self.bundle.normalizer.denormalize(clean)

@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from nestmotion.core.noise import signal_and_noise
 
-__all__ = ["Denoiser", "sample"]
+__all__ = ["Denoiser", "Fixed", "sample"]
 
-# (noisy (B, T, F), time (B,), has_text (B,)) -> clean (B, T, F), all normalised, float32.
-Denoiser = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+# (noisy (B, T, F), time (B,), has_text (B,)) -> (clean (B, T, F), alignment (B, N, P)), all normalised,
+# float32. The alignment says how much each node of the text is about each patch of frames.
+Denoiser = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Normalised features (T, F) that every sample has wherever `mask` (T, F) is True."""
+
+    features: Float[np.ndarray, "t f"]
+    mask: Bool[np.ndarray, "t f"]
+
+    def put(self, x: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b t f"]:
+        """x with the fixed values in place."""
+        return np.where(self.mask, self.features, x)
 
 
 def sample(
-    denoise: Denoiser, noise: Float[np.ndarray, "b t f"], steps: int, guidance: float
-) -> Float[np.ndarray, "b t f"]:
-    """Clean features from unit noise, without fresh noise on the way.
+    denoise: Denoiser,
+    noise: Float[np.ndarray, "b t f"],
+    steps: int,
+    guidance: float,
+    fixed: Fixed | None = None,
+) -> tuple[Float[np.ndarray, "b t f"], Float[np.ndarray, "b n p"]]:
+    """Clean features from unit noise, without fresh noise on the way, and the last step's alignment.
 
     The network predicts the clean motion, and each step moves to the next time along the line that
     joins it with the noise it implies (DDIM; Song et al., ICLR 2021). From the second step on the
@@ -28,7 +46,7 @@ def sample(
     alone loses a tenth of the spread of its samples.
 
     `guidance` weighs the prediction with text against the one without (Ho and Salimans 2022): 1 is the
-    text alone, more obeys it more.
+    text alone, more obeys it more. Values that are `fixed` enter every step as they are.
     """
     count = len(noise)
     times = np.linspace(1.0, 0.0, steps + 1).astype(np.float32)
@@ -36,14 +54,18 @@ def sample(
     with_text = np.arange(2 * count) < count
     before = None
     for now, after in itertools.pairwise(times):
+        if fixed is not None:
+            x = fixed.put(x)
         if guidance == 1.0:
-            clean = denoise(x, np.full(count, now), np.ones(count, dtype=bool))
+            clean, alignment = denoise(x, np.full(count, now), np.ones(count, dtype=bool))
         else:
-            both = denoise(np.concatenate((x, x)), np.full(2 * count, now), with_text)
+            both, alignment = denoise(np.concatenate((x, x)), np.full(2 * count, now), with_text)
             clean = both[count:] + np.float32(guidance) * (both[:count] - both[count:])
+        if fixed is not None:
+            clean = fixed.put(clean)
         middle = clean if before is None else clean + (clean - before) / 2
         before = clean
         signal, sigma = signal_and_noise(now)
         next_signal, next_sigma = signal_and_noise(after)
         x = next_signal * middle + next_sigma * (x - signal * middle) / sigma
-    return x
+    return (x if fixed is None else fixed.put(x)), alignment[:count]

@@ -1,18 +1,39 @@
-"""Denoisers. A new model is one file and one entry in MODELS."""
+"""Models. A new one is one file and one entry in MODELS."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from nestmotion.core.errors import SettingsError
+from nestmotion.models.clip_aligned import ClipAligned
 from nestmotion.models.config import ModelConfig
-from nestmotion.models.denoiser import Denoiser
+from nestmotion.models.denoiser import Denoised, Denoiser
 from nestmotion.models.diffusion import Diffusion
+from nestmotion.models.inputs import Condition, Conditioned
 from nestmotion.models.losses import LossWeights, MotionLoss
+from nestmotion.models.nested import Nested
+from nestmotion.models.targets import Targets
+from nestmotion.models.transformer import Transformer
 
-__all__ = ["MODELS", "Denoiser", "LossWeights", "ModelConfig", "MotionLoss", "build_model"]
+__all__ = [
+    "MODELS",
+    "Condition",
+    "Conditioned",
+    "Denoised",
+    "Denoiser",
+    "LossWeights",
+    "ModelConfig",
+    "MotionLoss",
+    "Targets",
+    "build_model",
+]
 
-MODELS: dict[str, Callable[[ModelConfig], Denoiser]] = {"diffusion": Diffusion}
+MODELS: dict[str, Callable[[ModelConfig], Denoiser]] = {
+    "transformer": Transformer,
+    "diffusion": Diffusion,
+    "clip-aligned": ClipAligned,
+    "nested": Nested,
+}
 
 
 def build_model(name: str, config: ModelConfig) -> Denoiser:

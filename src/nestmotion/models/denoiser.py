@@ -1,37 +1,108 @@
-"""What every denoiser has in common."""
+"""What every model has in common."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from nestmotion.core.noise import signal_and_noise
 from nestmotion.models.config import ModelConfig
+from nestmotion.models.inputs import Condition
+from nestmotion.models.losses import MotionLoss
+from nestmotion.models.targets import Targets
 
-__all__ = ["Denoiser"]
+__all__ = ["Denoised", "Denoiser"]
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """clean (B, T, F): predicted motion features, normalised, zero where not valid.
+
+    alignment (B, N, P): how much each node of the tree is about each fine token, 0 to 1; all zero from
+        a model that aligns nothing.
+    """
+
+    clean: Float[Tensor, "b t f"]
+    alignment: Float[Tensor, "b n p"]
 
 
 class Denoiser(nn.Module):
-    """Base of all models: a config, and sentence vectors brought to zero mean and unit scale.
+    """Base of all models: a config, and text vectors brought to zero mean and unit scale.
 
     Captions are unit vectors that lie close together: as they are, their 384 numbers differ by some
     hundredths, and a network at an ordinary learning rate hardly learns to tell them apart.
+
+    generative: whether motion comes from noise; otherwise one pass from nothing gives it.
+    controllable: whether the model heeds known values.
     """
+
+    generative: ClassVar[bool] = True
+    controllable: ClassVar[bool] = False
 
     sentence_mean: Tensor
     sentence_std: Tensor
+    node_mean: Tensor
+    node_std: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("sentence_mean", torch.zeros(config.text_size))
-        self.register_buffer("sentence_std", torch.ones(config.text_size))
+        for name in ("sentence", "node"):
+            self.register_buffer(f"{name}_mean", torch.zeros(config.text_size))
+            self.register_buffer(f"{name}_std", torch.ones(config.text_size))
 
-    def set_sentence_statistics(self, mean: Float[Tensor, "s"], std: Float[Tensor, "s"]) -> None:
-        """Mean and standard deviation of the training captions' sentence vectors, number by number."""
-        self.sentence_mean.copy_(mean)
-        self.sentence_std.copy_(std)
+    def set_text_statistics(self, sentence: tuple[Tensor, Tensor], node: tuple[Tensor, Tensor]) -> None:
+        """Mean and standard deviation, number by number, of the training captions' sentence vectors and
+        of their nodes' vectors."""
+        self.sentence_mean.copy_(sentence[0])
+        self.sentence_std.copy_(sentence[1])
+        self.node_mean.copy_(node[0])
+        self.node_std.copy_(node[1])
 
     def standardize(self, sentence: Float[Tensor, "b s"]) -> Float[Tensor, "b s"]:
         """Sentence vectors as the network reads them."""
         return (sentence - self.sentence_mean) / self.sentence_std
+
+    def denoise(
+        self,
+        noisy: Float[Tensor, "b t f"],
+        time: Float[Tensor, "b"],
+        known: Bool[Tensor, "b t f"],
+        valid: Bool[Tensor, "b t"],
+        condition: Condition,
+    ) -> Denoised:
+        """The clean motion of a noisy one at a noise time (core/noise.py).
+
+        known: where True, `noisy` holds the clean value, which is given and not to be found.
+        valid: True for frames of the clip, which come first; False for padding, which is not looked
+            at. T is a multiple of the config's `frame_multiple`.
+        """
+        raise NotImplementedError
+
+    def loss_terms(
+        self, targets: Targets, loss: MotionLoss, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Terms of the loss of a batch, unweighted, and "total", their weighted sum.
+
+        All randomness is drawn from `generator`. A model that learns more than to denoise says so here.
+        """
+        noisy, time, known = self.add_noise(targets, generator)
+        found = self.denoise(noisy, time, known, targets.valid, targets.condition)
+        return loss(found.clean.float(), targets.features, targets.valid)
+
+    def add_noise(
+        self, targets: Targets, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "b t f"], Float[Tensor, "b"], Bool[Tensor, "b t f"]]:
+        """The batch with noise added (known values left clean), the noise times, what is known."""
+        clean, device = targets.features, targets.features.device
+        time = torch.rand(len(clean), generator=generator).to(device)
+        noise = torch.randn(clean.shape, generator=generator).to(device)
+        if not self.generative:
+            time, noise = torch.ones_like(time), torch.zeros_like(noise)
+        signal, sigma = (x[:, None, None] for x in signal_and_noise(time))
+        known = targets.known if self.controllable else torch.zeros_like(targets.known)
+        return torch.where(known, clean, signal * clean + sigma * noise), time, known

@@ -30,6 +30,12 @@ class LossWeights:
     velocity: of joint velocities by kinematics, (m/s)^2.
     acceleration: of joint accelerations by kinematics, (m/s^2)^2.
     contact: squared speed of feet that stand, (m/s)^2.
+    ground: squared depth of feet under the floor, m^2.
+
+    Of nested alone (models/alignment.py):
+    sentence, phrase: contrast of clips with sentences, and of stretches of them with phrases.
+    turns: log-probability of the turns of composed clips, which are known.
+    order: turns that do not follow one another.
     """
 
     features: float = 1.0
@@ -37,7 +43,12 @@ class LossWeights:
     position: float = 3.0
     velocity: float = 0.3
     acceleration: float = 0.001
-    contact: float = 0.1
+    contact: float = 1.0
+    ground: float = 10.0
+    sentence: float = 0.02
+    phrase: float = 0.02
+    turns: float = 0.1
+    order: float = 0.1
 
 
 class MotionLoss(torch.nn.Module):
@@ -73,14 +84,15 @@ class MotionLoss(torch.nn.Module):
         w = self.weights
         square = ((predicted - target) ** 2 * self.column_weight).mean(dim=-1)
         terms = {"features": square[valid].mean()}
-        if w.position or w.velocity or w.acceleration or w.contact:
+        if w.position or w.velocity or w.acceleration or w.contact or w.ground:
             terms |= self._kinematic_terms(predicted, target, valid)
         total = sum(getattr(w, name) * value for name, value in terms.items())
         return {**terms, "total": total}
 
     def _kinematic_terms(self, predicted: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
         layout, both_valid = self.layout, valid[:, 1:] & valid[:, :-1]
-        found, found_velocity = self._joints(predicted * self.std + self.mean)
+        full = predicted * self.std + self.mean
+        found, found_velocity = self._joints(full)
         true = target * self.std + self.mean
         wanted = true[..., layout["joint_positions"]].unflatten(-1, (-1, 3))
         wanted_velocity = true[:, :-1, layout["joint_velocities"]].unflatten(-1, (-1, 3))
@@ -90,11 +102,16 @@ class MotionLoss(torch.nn.Module):
         three_valid = both_valid[:, 1:] & both_valid[:, :-1]
         speed = found_velocity[..., self.feet, :].square().sum(dim=-1)
         stands = true[:, :-1, layout["contacts"]] * both_valid[..., None]
+        # A true foot under the floor (soft ground, noise) may be followed there.
+        true_feet = wanted[..., [j - 1 for j in self.feet], 1] + true[..., layout["root_height"]]
+        feet = found[..., self.feet, 1] + full[..., layout["root_height"]]
+        under = (true_feet.clamp(max=0.0) - feet).clamp(min=0.0).square()
         return {
             "position": error[valid].mean(),
             "velocity": velocity_error[both_valid].mean(),
             "acceleration": jolt.mean(dim=-1)[three_valid].mean(),
             "contact": (speed * stands).sum() / stands.sum().clamp(min=1.0),
+            "ground": under.mean(dim=-1)[valid].mean(),
         }
 
     def _joints(

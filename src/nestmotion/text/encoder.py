@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
+
+from nestmotion.core.checksums import sha256_of
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -42,9 +45,10 @@ class EncodedText:
 class TextEncoder:
     """Texts to vectors. `session` and `tokenizer` are what `load` builds from a bundle's folder."""
 
-    def __init__(self, session: InferenceSession, tokenizer: Tokenizer) -> None:
+    def __init__(self, session: InferenceSession, tokenizer: Tokenizer, folder: Path) -> None:
         self._session = session
         self._tokenizer = tokenizer
+        self._folder = folder
 
     @classmethod
     def load(cls, folder: Path, threads: int = 1) -> TextEncoder:
@@ -56,7 +60,12 @@ class TextEncoder:
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         tokenizer.enable_truncation(MAX_TOKENS)
         tokenizer.enable_padding()
-        return cls(open_session(folder / MODEL_FILE, threads), tokenizer)
+        return cls(open_session(folder / MODEL_FILE, threads), tokenizer, folder)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the encoder's two files, one after the other: what it computes, in a name."""
+        return "".join(sha256_of(self._folder / name) for name in (MODEL_FILE, TOKENIZER_FILE))
 
     def count_tokens(self, text: str) -> int:
         """Word pieces of a text, cut at MAX_TOKENS."""

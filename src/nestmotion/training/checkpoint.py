@@ -7,12 +7,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nestmotion.core.errors import TrainingError
+from nestmotion.training.optimizer import Optimizer
 
 __all__ = ["Progress", "load_checkpoint", "load_ema", "read_progress", "save_checkpoint"]
 
@@ -29,14 +29,13 @@ class Progress:
 
 
 def save_checkpoint(
-    run: Path, model: nn.Module, ema: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
+    run: Path, model: nn.Module, ema: nn.Module, optimizer: Optimizer, progress: Progress
 ) -> None:
     """Write the run's one checkpoint, replacing the one before it in a single step."""
     tensors: dict[str, Tensor] = {}
     tensors |= {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"ema.{k}": v for k, v in ema.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
+    tensors |= {f"optimizer.{k}": v for k, v in optimizer.state_tensors().items()}
     metadata = {"progress": json.dumps(vars(progress))}
     temporary = run / (FILE + ".tmp")
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
@@ -59,18 +58,12 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def load_checkpoint(
-    run: Path, model: nn.Module, ema: nn.Module, optimizer: torch.optim.Optimizer
-) -> Progress:
+def load_checkpoint(run: Path, model: nn.Module, ema: nn.Module, optimizer: Optimizer) -> Progress:
     """Restore everything in place. Raises TrainingError when the file is missing or does not fit."""
     tensors, progress = _open(run)
     _load(run, model, _part(tensors, "model."))
     _load(run, ema, _part(tensors, "ema."))
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in _part(tensors, "optimizer.").items():
-        index, name = key.split(".")
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    optimizer.load_state_tensors(_part(tensors, "optimizer."))
     return progress
 
 

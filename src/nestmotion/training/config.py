@@ -18,13 +18,24 @@ class DataConfig:
     validation_share: share of the training folds' groups held out to measure progress.
     uncaptioned_share: motion without captions, as a share of the captioned clips, drawn anew each
         epoch and trained without text.
+    described: whether such motion is given the source's description of the whole recording as text.
+    composed_share: compositions with known action spans, as a share of the captioned clips, where a
+        composed corpus is given.
+    balance: how far rare verbs are drawn more often than common ones, from 0 (every clip once an
+        epoch) to 1 (every verb alike).
+    known_values: whether half of the clips are trained with something given: their start, keyframes,
+        path, single joints (training/masks.py).
     no_text_share: captioned clips trained without text, for classifier-free guidance.
     mirror_share: clips mirrored, with the sides in their captions swapped.
     """
 
     train_folds: tuple[int, ...] = (1, 2, 3, 4)
     validation_share: float = 0.05
-    uncaptioned_share: float = 0.2
+    uncaptioned_share: float = 0.15
+    described: bool = False
+    composed_share: float = 0.3
+    balance: float = 0.3
+    known_values: bool = True
     no_text_share: float = 0.1
     mirror_share: float = 0.5
 
@@ -33,10 +44,13 @@ class DataConfig:
 class OptimizerConfig:
     """AdamW and its schedule: linear warm-up, then constant, then cosine to zero over the last share.
 
+    muon_rate: learning rate of the inner weight matrices under Muon (Jordan 2024; torch.optim.Muon),
+        which turns a step's update into an orthogonal one; 0 leaves them to AdamW like all else.
     ema_decay: of the averaged weights that are exported.
     """
 
     learning_rate: float = 1e-4
+    muon_rate: float = 0.0
     weight_decay: float = 0.01
     warmup_steps: int = 200
     cooldown_share: float = 0.2
@@ -58,7 +72,7 @@ class TrainConfig:
     validate_epochs: epochs between validations.
     """
 
-    model: str = "diffusion"
+    model: str = "nested"
     network: ModelConfig = field(default_factory=ModelConfig)
     text_encoder: str = "default"
     start_from: str = ""

@@ -1,59 +1,51 @@
-"""Batches of features and sentence vectors from a prepared corpus.
+"""Batches of features and texts from a prepared corpus.
 
-Everything random is a function of (seed, epoch) or (seed, step), so that a resumed run sees what an
-uninterrupted one would have seen.
+Everything random is a function of (seed, epoch), so that a resumed run sees what an uninterrupted one
+would have seen.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from jaxtyping import Bool, Float
 
+from nestmotion.core import canonical_skeleton
 from nestmotion.core.errors import TrainingError
 from nestmotion.corpus import Clip, PreparedCorpus
+from nestmotion.corpus.captions import mirror_caption
+from nestmotion.corpus.source import Caption
+from nestmotion.corpus.splits import is_validation_clip
 from nestmotion.features import FeatureLayout, Normalizer, encode, mirror_features
-from nestmotion.text import TextEncoder, mirror_text
+from nestmotion.models import Condition, ModelConfig, Targets
+from nestmotion.text import TextEncoder
+from nestmotion.text.nodes import MOST_SLOTS, TextNodes, stack_nodes
 from nestmotion.training.config import DataConfig
+from nestmotion.training.masks import random_known
+from nestmotion.training.texts import TextLibrary, read_texts
 
-__all__ = ["Batch", "TrainingClips", "TrainingData", "sentence_vectors", "training_clips"]
+__all__ = ["TrainingClips", "TrainingData", "training_clips"]
 
 # Batches are formed of clips of like length within this many batches, so that little is padded.
 _LENGTH_POOL = 8
-_TEXTS_AT_ONCE = 64
 
-SENTENCE_FLOOR_SHARE = 0.2
+# A number that hardly differs between captions must not blow up in a prompt where it does.
+_FLOOR_SHARE = 0.2
 
-
-@dataclass(frozen=True)
-class Batch:
-    """Normalised features (B, T, F), sentence vectors (B, S), has_text (B,), valid (B, T)."""
-
-    features: Tensor
-    sentence: Tensor
-    has_text: Tensor
-    valid: Tensor
-
-    def to(self, device: str) -> Batch:
-        return Batch(*(x.to(device) for x in (self.features, self.sentence, self.has_text, self.valid)))
+_NO_TEXT = "."
 
 
 @dataclass(frozen=True)
 class _Item:
-    """One clip's features and its captions' vectors, as they are and mirrored: (2, captions, S)."""
+    """One clip's features and its captions, as they are and mirrored."""
 
     features: np.ndarray
-    sentences: np.ndarray
-
-
-def is_validation_group(group: str, share: float) -> bool:
-    """Whether a group is held out of its folds' training data; drawn from its name alone."""
-    digest = hashlib.sha256(f"validation {group}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") < share * 2**32
+    captions: tuple[tuple[Caption, ...], tuple[Caption, ...]]
 
 
 @dataclass(frozen=True)
@@ -68,21 +60,23 @@ class TrainingClips:
 def training_clips(corpus: PreparedCorpus, config: DataConfig, patch_frames: int) -> TrainingClips:
     """Divide the training folds' clips. Raises TrainingError when a part that is needed is empty."""
     clips = [c for c in corpus.select(config.train_folds) if len(c) >= 2 * patch_frames]
-    held_out = {c.group for c in clips if is_validation_group(c.group, config.validation_share)}
+    held_out = {c.group for c in clips if is_validation_clip(c.group, config.validation_share)}
     captioned = [c for c in clips if c.captions and c.group not in held_out]
     validation = [c for c in clips if c.captions and c.group in held_out]
     bare = [c for c in clips if not c.captions and c.group not in held_out]
     if not captioned or not validation:
         raise TrainingError(
-            f"folds {config.train_folds} hold {len(captioned)} captioned clips to train on and "
-            f"{len(validation)} to validate with; at least one of each is needed"
+            f"{corpus.folder}: folds {config.train_folds} hold {len(captioned)} captioned clips to "
+            f"train on and {len(validation)} to validate with; at least one of each is needed"
         )
     return TrainingClips(captioned, validation, bare)
 
 
 class TrainingData:
-    """Training and validation clips in memory, with their normalizer.
+    """Training and validation clips in memory, with their texts and normalizer.
 
+    composed: compositions of clips (nestmotion corpus compose), where there are any.
+    cache: folder for what was read of the texts.
     `progress(done, total)` is told of clips encoded. Raises TrainingError when a fold holds no
     captioned clips.
     """
@@ -92,42 +86,83 @@ class TrainingData:
         corpus: PreparedCorpus,
         encoder: TextEncoder,
         config: DataConfig,
-        patch_frames: int,
+        network: ModelConfig,
+        composed: PreparedCorpus | None = None,
+        cache: Path | None = None,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
-        self.config, self.patch_frames = config, patch_frames
-        clips = training_clips(corpus, config, patch_frames)
+        self.config, self.network, self.fps = config, network, corpus.fps
+        self.layout = FeatureLayout.of(canonical_skeleton())
+        clips = training_clips(corpus, config, network.patch_frames)
         bare = clips.bare if config.uncaptioned_share else []
-        items = _items(clips.captioned + clips.validation + bare, corpus, encoder, progress)
-        first, second = len(clips.captioned), len(clips.captioned) + len(clips.validation)
-        self.captioned, self.validation, self.bare = items[:first], items[first:second], items[second:]
-        size = self.captioned[0].sentences.shape[-1]
+        total = len(clips.captioned) + len(clips.validation) + len(bare)
+        more = None
+        if composed is not None and config.composed_share:
+            more = training_clips(composed, config, network.patch_frames)
+            total += len(more.captioned) + len(more.validation)
+        done = 0
+
+        def items(
+            source: PreparedCorpus, chosen: Sequence[Clip], described: bool = False
+        ) -> list[_Item]:
+            nonlocal done
+            found = []
+            for clip in chosen:
+                found.append(_item(source, clip, described))
+                done += 1
+                progress(done, total)
+            return found
+
+        self.captioned = items(corpus, clips.captioned)
+        self.validation = items(corpus, clips.validation)
+        self.bare = items(corpus, bare, described=config.described)
+        self.composed = items(composed, more.captioned) if composed and more else []
+        self.composed_validation = items(composed, more.validation) if composed and more else []
+        self.texts = self._read_texts(encoder, cache)
         seen = (x for item in self.captioned for x in (item.features, mirror_features(item.features)))
-        self.normalizer = Normalizer.fit(seen, FeatureLayout())
-        captions = np.concatenate([item.sentences.reshape(-1, size) for item in self.captioned])
-        self.sentence_mean = captions.mean(axis=0)
-        std = captions.std(axis=0)
-        # A number that hardly differs between captions must not blow up in a prompt where it does.
-        self.sentence_std = np.maximum(std, max(SENTENCE_FLOOR_SHARE * std.mean(), 1e-6))
+        self.normalizer = Normalizer.fit(seen, self.layout)
+        self.weights = _balance(self.captioned, self.texts, config.balance)
+
+    def _read_texts(self, encoder: TextEncoder, cache: Path | None) -> TextLibrary:
+        every = (self.captioned, self.validation, self.bare, self.composed, self.composed_validation)
+        texts = {c.text for part in every for item in part for side in item.captions for c in side}
+        return read_texts(sorted(texts | {_NO_TEXT}), encoder, self.network.semantic_depth, cache)
+
+    def text_statistics(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """(mean, deviation) of the training captions' sentence vectors, and of nodes' vectors."""
+        own = {c.text for item in self.captioned for side in item.captions for c in side}
+        rows = sorted(self.texts.rows[text] for text in own)
+        sentences = self.texts.sentences[rows]
+        sentence = sentences.mean(axis=0), _floored(sentences.std(axis=0))
+        mean, std = self.texts.node_statistics()
+        return sentence, (mean, _floored(std))
+
+    def _extra(self, share: float, items: Sequence[_Item]) -> int:
+        return min(round(share * len(self.captioned)), len(items))
 
     @property
     def items_per_epoch(self) -> int:
-        """Clips an epoch, captioned and not."""
-        extra = min(round(self.config.uncaptioned_share * len(self.captioned)), len(self.bare))
-        return len(self.captioned) + extra
+        """Clips an epoch: captioned ones, and shares of bare and composed ones."""
+        c = self.config
+        bare = self._extra(c.uncaptioned_share, self.bare)
+        return len(self.captioned) + bare + self._extra(c.composed_share, self.composed)
 
     def batches_per_epoch(self, batch_size: int) -> int:
         """Batches an epoch; the last, smaller one is left out unless it is the only one."""
         return max(self.items_per_epoch // batch_size, 1)
 
-    def epoch(self, seed: int, epoch: int, batch_size: int) -> Iterator[Batch]:
+    def epoch(self, seed: int, epoch: int, batch_size: int) -> Iterator[Targets]:
         """The batches of one epoch; always the same for the same seed and epoch."""
         rng = np.random.default_rng((seed, epoch))
-        extra = self.items_per_epoch - len(self.captioned)
-        chosen = (
-            [self.bare[k] for k in rng.choice(len(self.bare), extra, replace=False)] if extra else []
-        )
-        items = self.captioned + chosen
+        items = [self.captioned[k] for k in _systematic(self.weights, rng)]
+        for share, source in (
+            (self.config.uncaptioned_share, self.bare),
+            (self.config.composed_share, self.composed),
+        ):
+            chosen = (
+                rng.choice(len(source), self._extra(share, source), replace=False) if source else []
+            )
+            items += [source[k] for k in chosen]
         order = rng.permutation(len(items))
         # Every pool but the last is a whole number of batches, so that one batch at most is not full.
         pool_size = batch_size * _LENGTH_POOL
@@ -140,56 +175,109 @@ class TrainingData:
         for k in rng.permutation(len(full)):
             yield self._collate([items[i] for i in full[k]], rng)
 
-    def validation_batches(self, batch_size: int) -> Iterator[Batch]:
-        """All validation clips with their first captions, unmirrored, with text."""
-        items = sorted(self.validation, key=lambda item: len(item.features))
+    def validation_batches(self, batch_size: int, composed: bool = False) -> Iterator[Targets]:
+        """All validation clips with their first captions, unmirrored, with text, nothing known."""
+        chosen = self.composed_validation if composed else self.validation
+        items = sorted(chosen, key=lambda item: len(item.features))
         for a in range(0, len(items), batch_size):
             yield self._collate(items[a : a + batch_size], None)
 
-    def _collate(self, items: Sequence[_Item], rng: np.random.Generator | None) -> Batch:
+    def _collate(self, items: Sequence[_Item], rng: np.random.Generator | None) -> Targets:
+        config, multiple = self.config, self.network.frame_multiple
         longest = max(len(item.features) for item in items)
-        frames = -(-longest // self.patch_frames) * self.patch_frames
-        features = np.zeros((len(items), frames, items[0].features.shape[1]), dtype=np.float32)
-        sentence = np.zeros((len(items), items[0].sentences.shape[-1]), dtype=np.float32)
-        has_text = np.zeros(len(items), dtype=bool)
-        valid = np.zeros((len(items), frames), dtype=bool)
+        frames = -(-longest // multiple) * multiple
+        shape = (len(items), frames, self.layout.size)
+        features, known = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=bool)
+        valid = np.zeros(shape[:2], dtype=bool)
+        slots = np.zeros((len(items), frames // self.network.patch_frames, MOST_SLOTS), dtype=bool)
+        texts: list[str] = []
         for row, item in enumerate(items):
-            flip = rng is not None and rng.random() < self.config.mirror_share
-            drop = rng is not None and rng.random() < self.config.no_text_share
+            flip = rng is not None and rng.random() < config.mirror_share
+            drop = rng is not None and rng.random() < config.no_text_share
             clip = mirror_features(item.features) if flip else item.features
-            features[row, : len(clip)] = self.normalizer.normalize(clip)
-            valid[row, : len(clip)] = True
-            captions = item.sentences[int(flip)]
-            if len(captions) and not drop:
-                k = int(rng.integers(len(captions))) if rng is not None else 0
-                sentence[row], has_text[row] = captions[k], True
-        return Batch(*map(torch.from_numpy, (features, sentence, has_text, valid)))
+            count = len(clip)
+            features[row, :count] = self.normalizer.normalize(clip)
+            valid[row, :count] = True
+            captions = item.captions[int(flip)]
+            caption = None
+            if captions and not drop:
+                caption = captions[int(rng.integers(len(captions))) if rng is not None else 0]
+                slots[row] = self._slots(caption, slots.shape[1], count)
+            texts.append(_NO_TEXT if caption is None else caption.text)
+            if rng is not None and config.known_values:
+                known[row, :count] = random_known(self.layout, count, _JOINTS, rng)
+        has_text = np.array([text != _NO_TEXT for text in texts])
+        return Targets(
+            torch.from_numpy(features),
+            torch.from_numpy(valid),
+            torch.from_numpy(known),
+            condition_of(
+                np.stack([self.texts.sentence(text) for text in texts]),
+                has_text,
+                stack_nodes([self.texts.nodes_of(text) for text in texts]),
+            ),
+            torch.from_numpy(slots),
+        )
+
+    def _slots(self, caption: Caption, tokens: int, frames: int) -> Bool[np.ndarray, "p g"]:
+        """Which turns each fine token may belong to, by the caption's spans; none where unknown."""
+        slots = np.zeros((tokens, MOST_SLOTS), dtype=bool)
+        patch = self.network.patch_frames
+        centre_s = (np.arange(tokens) + 0.5) * patch / self.fps
+        inside = np.arange(tokens) * patch < frames
+        turns = self.texts.action_turns(caption.text) if caption.actions else []
+        for span in caption.actions:
+            during = inside & (centre_s >= span.start_s) & (centre_s < span.end_s)
+            for start, turn in turns:
+                if span.start_char <= start < span.end_char:
+                    slots[during, turn] = True
+        return slots
 
 
-def _items(
-    clips: Sequence[Clip],
-    corpus: PreparedCorpus,
-    encoder: TextEncoder,
-    progress: Callable[[int, int], None],
-) -> list[_Item]:
-    texts = {c.text for clip in clips for c in clip.captions}
-    vectors = sentence_vectors(sorted(texts | {mirror_text(t) for t in texts}), encoder)
-    size = len(next(iter(vectors.values())))
-    items = []
-    for done, clip in enumerate(clips, 1):
-        original = [vectors[c.text] for c in clip.captions]
-        mirrored = [vectors[mirror_text(c.text)] for c in clip.captions]
-        sentences = np.array([original, mirrored], dtype=np.float32).reshape(2, -1, size)
-        items.append(_Item(encode(corpus.motion(clip)), sentences))
-        progress(done, len(clips))
-    return items
+_JOINTS = {name: k for k, name in enumerate(canonical_skeleton().joint_names)}
 
 
-def sentence_vectors(texts: Sequence[str], encoder: TextEncoder) -> dict[str, np.ndarray]:
-    """The sentence vector of every text."""
-    result: dict[str, np.ndarray] = {}
-    ordered = sorted(texts, key=len)
-    for a in range(0, len(ordered), _TEXTS_AT_ONCE):
-        part = ordered[a : a + _TEXTS_AT_ONCE]
-        result.update(zip(part, encoder.encode(part).sentence, strict=True))
-    return result
+def condition_of(
+    sentence: Float[np.ndarray, "b s"], has_text: Bool[np.ndarray, "b"], nodes: TextNodes
+) -> Condition:
+    """Texts as tensors."""
+    return Condition(
+        torch.from_numpy(sentence),
+        torch.from_numpy(has_text),
+        torch.from_numpy(nodes.vectors),
+        torch.from_numpy(nodes.kind),
+        torch.from_numpy(nodes.level),
+        torch.from_numpy(nodes.parent),
+        torch.from_numpy(nodes.order),
+        torch.from_numpy(nodes.cues),
+        torch.from_numpy(nodes.valid),
+    )
+
+
+def _item(corpus: PreparedCorpus, clip: Clip, described: bool) -> _Item:
+    captions = clip.captions
+    if described and clip.description:
+        captions = (Caption(clip.description.lower()),)
+    return _Item(encode(corpus.motion(clip)), (captions, tuple(mirror_caption(c) for c in captions)))
+
+
+def _floored(std: Float[np.ndarray, "s"]) -> Float[np.ndarray, "s"]:
+    return np.maximum(std, max(_FLOOR_SHARE * std.mean(), 1e-6)).astype(np.float32)
+
+
+def _balance(items: Sequence[_Item], texts: TextLibrary, strength: float) -> np.ndarray:
+    """How often each clip is drawn an epoch, on average: (clips with its verb)^-strength, scaled to a
+    mean of one. With strength 0 every clip once; with 1 every verb alike."""
+    verbs = [texts.lead_verb(item.captions[0][0].text) for item in items]
+    count = Counter(verbs)
+    weight = np.array([count[verb] ** -strength for verb in verbs])
+    return weight / weight.mean()
+
+
+def _systematic(weights: Float[np.ndarray, "n"], rng: np.random.Generator) -> np.ndarray:
+    """n draws, item k about weights[k] times: systematic resampling of a shuffled row, which leaves
+    nobody out whose weight is at least one."""
+    order = rng.permutation(len(weights))
+    edges = np.cumsum(weights[order])
+    marks = rng.random() + np.arange(len(weights))
+    return order[np.minimum(np.searchsorted(edges, marks), len(weights) - 1)]

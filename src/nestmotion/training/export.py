@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from nestmotion.core import canonical_skeleton
 from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import OutputError
 from nestmotion.corpus import PreparedCorpus
-from nestmotion.generate.bundle import FILES, FORMAT, MANIFEST
+from nestmotion.generate.bundle import FILES, FORMAT, MANIFEST, TEXT_FILES
 from nestmotion.generate.length import LengthModel
 from nestmotion.generate.prompt import word_list
-from nestmotion.models import build_model
+from nestmotion.models import Condition, Conditioned, Denoiser, build_model
 from nestmotion.text import TextEncoder
+from nestmotion.text.nodes import CUES
 from nestmotion.training.checkpoint import load_ema
 from nestmotion.training.config import TrainConfig
-from nestmotion.training.data import sentence_vectors, training_clips
+from nestmotion.training.data import training_clips
 from nestmotion.training.onnx_files import save_onnx
 from nestmotion.training.run_folder import (
     check_corpus,
@@ -38,13 +38,14 @@ __all__ = ["ExportSettings", "export"]
 
 LONGEST_S = 10.0
 SHORTEST_S = 1.0
+_TEXTS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class ExportSettings:
     """What generation with the bundle does unless told otherwise: sampler steps and guidance."""
 
-    name: str = "diffusion"
+    name: str = "nested"
     steps: int = 12
     guidance: float = 4.0
 
@@ -96,9 +97,9 @@ def _write(
 ) -> dict[str, Any]:
     model = build_model(config.model, config.network)
     load_ema(run, model)
-    for name in ("text_encoder.onnx", "tokenizer.json"):
+    for name in TEXT_FILES:
         shutil.copyfile(text_encoder_folder(config.text_encoder, run) / name, out / name)
-    _export_network(model.eval(), config, out / "network.onnx")
+    _export_network(model.eval(), out / "network.onnx")
     normalizer = {k: v.tolist() for k, v in read_normalizer(run).to_arrays().items()}
     _write_json(out / "normalizer.json", normalizer)
     _write_json(out / "skeleton.json", canonical_skeleton().to_dict())
@@ -108,7 +109,12 @@ def _write(
         "format": FORMAT,
         "name": settings.name,
         "fps": corpus.fps,
+        "model": config.model,
+        "generative": model.generative,
+        "controllable": model.controllable,
+        "semantic_depth": config.network.semantic_depth,
         "patch_frames": config.network.patch_frames,
+        "frame_multiple": config.network.frame_multiple,
         "seconds": {"shortest": SHORTEST_S, "longest": LONGEST_S},
         "sampling": {"steps": settings.steps, "guidance": settings.guidance},
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -123,26 +129,36 @@ def _write_json(path: Path, data: object) -> None:
     path.write_text(json.dumps(data, indent=2) + "\n", "utf-8")
 
 
-def _export_network(model: nn.Module, config: TrainConfig, path: Path) -> None:
-    b, t = 2, 4 * config.network.patch_frames
+def _export_network(model: Denoiser, path: Path) -> None:
+    config = model.config
+    b, t, n = 2, 2 * config.frame_multiple, 5
+    condition = Condition(
+        sentence=torch.randn(b, config.text_size),
+        has_text=torch.tensor([True, False]),
+        node_vectors=torch.randn(b, n, config.text_size),
+        node_kind=torch.zeros(b, n, dtype=torch.int64),
+        node_level=torch.tensor([1, 2, 3, 4, 4]).expand(b, n).contiguous(),
+        node_parent=torch.tensor([0, 0, 1, 2, 2]).expand(b, n).contiguous(),
+        node_order=torch.tensor([-1, 0, 0, 0, 0]).expand(b, n).contiguous(),
+        node_cues=torch.zeros(b, n, len(CUES)),
+        node_valid=torch.ones(b, n, dtype=torch.bool),
+    )
     inputs = {
-        "noisy": torch.randn(b, t, config.network.feature_size),
+        "noisy": torch.randn(b, t, config.feature_size),
         "time": torch.rand(b),
-        "sentence": torch.randn(b, config.network.text_size),
-        "has_text": torch.tensor([True, False]),
+        "known": torch.zeros(b, t, config.feature_size, dtype=torch.bool),
         "valid": torch.ones(b, t, dtype=torch.bool),
+        **condition.tensors(),
     }
-    batch = torch.export.Dim("batch")
-    patches = torch.export.Dim("patches", max=4096)
-    frames = config.network.patch_frames * patches
-    shapes = {
-        "noisy": {0: batch, 1: frames},
-        "time": {0: batch},
-        "sentence": {0: batch},
-        "has_text": {0: batch},
-        "valid": {0: batch, 1: frames},
-    }
-    save_onnx(model, inputs, "clean", shapes, "float16", path)
+    batch, nodes = torch.export.Dim("batch"), torch.export.Dim("nodes", min=1, max=1024)
+    frames = config.frame_multiple * torch.export.Dim("groups", max=1024)
+    shapes: dict[str, dict[int, Any]] = {name: {0: batch} for name in inputs}
+    for name in ("noisy", "known", "valid"):
+        shapes[name][1] = frames
+    for name in inputs:
+        if name.startswith("node_"):
+            shapes[name][1] = nodes
+    save_onnx(Conditioned(model), inputs, ("clean", "alignment"), shapes, "float16", path)
 
 
 def _text_statistics(
@@ -151,13 +167,21 @@ def _text_statistics(
     """Fit the length model and list the words, both on training captions alone."""
     clips = training_clips(corpus, config.data, config.network.patch_frames).captioned
     pairs = [(caption.text, len(clip) / corpus.fps) for clip in clips for caption in clip.captions]
-    vectors = sentence_vectors(sorted({text for text, _ in pairs}), encoder)
+    vectors = _sentence_vectors(sorted({text for text, _ in pairs}), encoder)
     length = LengthModel.fit(
         np.array([vectors[text] for text, _ in pairs]), np.array([seconds for _, seconds in pairs])
     )
     _write_json(out / "length.json", length.to_dict())
     words: Sequence[str] = sorted({word for text, _ in pairs for word in word_list(text)})
     (out / "vocabulary.txt").write_text("\n".join(words) + "\n", "utf-8")
+
+
+def _sentence_vectors(texts: Sequence[str], encoder: TextEncoder) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    for a in range(0, len(texts), _TEXTS_AT_ONCE):
+        part = texts[a : a + _TEXTS_AT_ONCE]
+        found.update(zip(part, encoder.encode(part).sentence, strict=True))
+    return found
 
 
 def _licences(corpus_manifest: dict[str, Any]) -> str:

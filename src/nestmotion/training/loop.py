@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from nestmotion.core import canonical_skeleton
 from nestmotion.core.errors import TrainingError
-from nestmotion.core.noise import signal_and_noise
-from nestmotion.models import MotionLoss, build_model
+from nestmotion.models import Denoiser, MotionLoss, Targets, build_model
 from nestmotion.training.checkpoint import Progress, load_checkpoint, load_ema, save_checkpoint
 from nestmotion.training.config import OptimizerConfig, TrainConfig
-from nestmotion.training.data import Batch, TrainingData
+from nestmotion.training.data import TrainingData
+from nestmotion.training.optimizer import build_optimizer
 from nestmotion.training.run_folder import RunLog
 
 __all__ = ["learning_rate_share", "train"]
@@ -32,46 +32,36 @@ def learning_rate_share(step: int, total: int, config: OptimizerConfig) -> float
 
 
 class _Trainer:
-    def __init__(self, config: TrainConfig, data: TrainingData, fps: float) -> None:
+    def __init__(self, config: TrainConfig, data: TrainingData) -> None:
         self.config, self.data = config, data
         # The global generator is seeded inside a fork and restored: nothing outside is disturbed.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.model = build_model(config.model, config.network).to(config.device)
-        self.model.set_sentence_statistics(
-            torch.tensor(data.sentence_mean), torch.tensor(data.sentence_std)
+        sentence, node = data.text_statistics()
+        self.model.set_text_statistics(
+            (torch.tensor(sentence[0]), torch.tensor(sentence[1])),
+            (torch.tensor(node[0]), torch.tensor(node[1])),
         )
         if config.start_from:
             load_ema(Path(config.start_from), self.model, partly=True)
         self.ema = copy.deepcopy(self.model).requires_grad_(False).eval()
         n = data.normalizer
         self.loss = MotionLoss(
-            config.loss, canonical_skeleton(), torch.tensor(n.mean), torch.tensor(n.std), fps
+            config.loss, canonical_skeleton(), torch.tensor(n.mean), torch.tensor(n.std), data.fps
         ).to(config.device)
-        o = config.optimizer
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=o.learning_rate, weight_decay=o.weight_decay, betas=(0.9, 0.99)
-        )
+        self.optimizer = build_optimizer(self.model, config.optimizer)
         self.total_steps = config.epochs * data.batches_per_epoch(config.batch_size)
 
-    def _terms(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        clean = batch.features
-        moment = torch.rand(len(clean), generator=generator).to(clean.device)
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        signal, sigma = (x[:, None, None] for x in signal_and_noise(moment))
-        noisy = signal * clean + sigma * noise
+    def _terms(self, model: Denoiser, batch: Targets, generator: torch.Generator) -> dict[str, Tensor]:
         kind = self.config.device.split(":")[0]
         with torch.autocast(kind, torch.bfloat16, enabled=self.config.bfloat16):
-            predicted = model(noisy, moment, batch.sentence, batch.has_text, batch.valid)
-        return self.loss(predicted.float(), clean, batch.valid)
+            return model.loss_terms(batch, self.loss, generator)
 
-    def step(self, batch: Batch, step: int) -> dict[str, float]:
+    def step(self, batch: Targets, step: int) -> dict[str, float]:
         """One optimizer step; all randomness follows from the seed and the step's number."""
         c = self.config
-        for group in self.optimizer.param_groups:
-            group["lr"] = c.optimizer.learning_rate * learning_rate_share(
-                step, self.total_steps, c.optimizer
-            )
+        self.optimizer.scale_rates(learning_rate_share(step, self.total_steps, c.optimizer))
         generator = torch.Generator().manual_seed(c.seed * 1_000_003 + step)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(c.seed * 1_000_003 + step)  # dropout has no generator argument
@@ -81,7 +71,7 @@ class _Trainer:
                 f"step {step + 1}: the loss is not a finite number; lower the learning rate or look at "
                 "the data, then go on from the last checkpoint with --resume"
             )
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         terms["total"].backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), c.optimizer.clip_norm)
         self.optimizer.step()
@@ -93,22 +83,29 @@ class _Trainer:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Loss terms of the averaged weights on held-out groups, always with the same noise."""
+        """Loss terms of the averaged weights on held-out groups, always with the same noise; `turns`
+        on held-out compositions, whose turns are known."""
+        found = self._mean_terms(self.data.validation_batches(self.config.batch_size))
+        if self.data.composed_validation:
+            composed = self.data.validation_batches(self.config.batch_size, composed=True)
+            found |= {k: v for k, v in self._mean_terms(composed).items() if k == "turns"}
+        return found
+
+    def _mean_terms(self, batches: Iterable[Targets]) -> dict[str, float]:
         sums: dict[str, float] = {}
         count = 0
         generator = torch.Generator().manual_seed(0)
-        for batch in self.data.validation_batches(self.config.batch_size):
+        for batch in batches:
             terms = self._terms(self.ema, batch.to(self.config.device), generator)
             for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(batch.valid)
-            count += len(batch.valid)
+                sums[name] = sums.get(name, 0.0) + float(value) * len(batch)
+            count += len(batch)
         return {name: value / count for name, value in sums.items()}
 
 
 def train(
     config: TrainConfig,
     data: TrainingData,
-    fps: float,
     run: Path,
     resume: bool = False,
     progress: Callable[[int, int, dict[str, float]], None] = lambda step, total, terms: None,
@@ -121,7 +118,7 @@ def train(
     Raises TrainingError when the loss is no number any more or there is no checkpoint to resume from.
     """
     torch.set_num_threads(config.threads)
-    trainer = _Trainer(config, data, fps)
+    trainer = _Trainer(config, data)
     done = Progress()
     if resume:
         done = load_checkpoint(run, trainer.model, trainer.ema, trainer.optimizer)

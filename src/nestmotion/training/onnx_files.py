@@ -6,7 +6,7 @@ stays float32; ONNX Runtime folds the restoring nodes into constants, so it cost
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,14 +21,14 @@ _SMALLEST = 4096  # elements; below this the saving is not worth the rounding
 def save_onnx(
     module: torch.nn.Module,
     inputs: Mapping[str, torch.Tensor],
-    output: str,
+    output: str | Sequence[str],
     dynamic_shapes: dict[str, dict[int, Any]],
     kind: Literal["int8", "float16"],
     path: Path,
 ) -> None:
     """Trace a module and write it.
 
-    inputs: examples of its arguments, in order, by name; output: name of its one result.
+    inputs: examples of its arguments, in order, by name; output: name of its result, or of its several ones.
     dynamic_shapes: for each input, which axes vary (torch.export.Dim). kind: see compress_weights.
     """
     import onnx
@@ -37,7 +37,7 @@ def save_onnx(
         module,
         tuple(inputs.values()),
         input_names=list(inputs),
-        output_names=[output],
+        output_names=[output] if isinstance(output, str) else list(output),
         dynamic_shapes=dynamic_shapes,
         dynamo=True,
         verbose=False,

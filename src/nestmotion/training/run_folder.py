@@ -21,6 +21,7 @@ from nestmotion.training.config import TrainConfig
 
 __all__ = [
     "RunLog",
+    "check_composed",
     "check_corpus",
     "claim_run",
     "create_run",
@@ -108,12 +109,19 @@ def claim_run(run: Path) -> None:
         raise OutputError(f"{run}: cannot be made ({error.strerror})") from None
 
 
-def create_run(run: Path, config: TrainConfig, corpus_manifest: dict, normalizer: Normalizer) -> None:
+def create_run(
+    run: Path,
+    config: TrainConfig,
+    corpus: PreparedCorpus,
+    composed: PreparedCorpus | None,
+    normalizer: Normalizer,
+) -> None:
     """Write what will not change into the run's folder."""
     for name, data in (
         ("config.json", asdict(config)),
         ("environment.json", _environment()),
-        ("corpus.json", corpus_manifest),
+        ("corpus.json", corpus.manifest),
+        ("composed.json", composed.manifest if composed is not None else None),
         ("normalizer.json", {k: v.tolist() for k, v in normalizer.to_arrays().items()}),
     ):
         (run / name).write_text(json.dumps(data, indent=2) + "\n", "utf-8")
@@ -138,6 +146,15 @@ def check_corpus(run: Path, corpus: PreparedCorpus) -> None:
         raise TrainingError(f"{corpus.folder}: not the corpus that {run} was trained on")
 
 
+def check_composed(run: Path, composed: PreparedCorpus | None) -> None:
+    """Raises TrainingError unless the run was trained on these very compositions, or on none."""
+    trained = _read_json(run / "composed.json")
+    given = composed.manifest["files"] if composed is not None else None
+    if (trained and trained["files"]) != given:
+        name = composed.folder if composed is not None else "no --composed"
+        raise TrainingError(f"{name}: not the compositions that {run} was trained on")
+
+
 def training_record(run: Path) -> dict[str, Any]:
     """What a run's weights come from: settings, environment, corpus, validation losses; and the same
     of the run it started from, if any."""
@@ -145,10 +162,12 @@ def training_record(run: Path) -> dict[str, Any]:
     corpus = _read_json(run / "corpus.json")
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     kept = ("source", "licence", "acknowledgement", "inputs", "clips", "captioned_clips", "hours")
+    composed = _read_json(run / "composed.json")
     return {
         "config": asdict(config),
         "environment": _read_json(run / "environment.json"),
         "corpus": {key: corpus[key] for key in kept},
+        "composed_clips": composed["clips"] if composed else 0,
         "validation": [row for row in rows if row["kind"] == "validation"],
         "progress": asdict(read_progress(run)),
         "started_from": training_record(Path(config.start_from)) if config.start_from else None,
