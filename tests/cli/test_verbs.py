@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nestmotion.cli import main
+from nestmotion.cli.main import VERBS
 from nestmotion.core import canonical_skeleton
 from nestmotion.generate import Bundle
 from nestmotion.io import load_motion, save_motion
@@ -16,7 +17,7 @@ from nestmotion.io import load_motion, save_motion
 def test_help_lists_every_verb(capsys):
     assert main([]) == 0
     text = capsys.readouterr().out
-    for verb in ("generate", "parse", "convert", "inspect", "corpus prepare", "train", "export"):
+    for verb in VERBS:
         assert f"\n  {verb} " in text
         with pytest.raises(SystemExit) as stop:
             main([*verb.split(), "--help"])

@@ -4,63 +4,28 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import subprocess
 import sys
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from nestmotion.text import SemanticTree, parse
+from nestmotion.text import parse
 from nestmotion.text.dependencies import split_tokens
-from nestmotion.text.lexicon import ROLES
 from nestmotion.text.pieces import piece_spans
-
-
-def check(tree: SemanticTree) -> None:
-    """What SemanticTree promises."""
-    assert [node.id for node in tree.nodes] == list(range(len(tree.nodes)))
-    root, *others = tree.nodes
-    assert (root.parent, root.level, root.start, root.end) == (None, 1, 0, len(tree.prompt))
-    for node in tree.nodes:
-        assert node.text == tree.prompt[node.start : node.end]
-    for node in others:
-        parent = tree.nodes[node.parent]
-        assert parent.id < node.id
-        assert parent.level == node.level - 1
-        assert parent.start <= node.start < node.end <= parent.end
-    for level in (2, 3, 4, 5):
-        spans = [(node.start, node.end) for node in tree.level(level)]
-        assert all(a[1] <= b[0] for a, b in pairwise(spans))
-    for node in (*tree.actions, *tree.phrases):
-        children = tree.children(node)
-        assert (children[0].start, children[-1].end) == (node.start, node.end)
-    covered = {k for node in tree.words for k in range(node.start, node.end)}
-    assert {k for k, c in enumerate(tree.prompt) if c.isalnum()} <= covered
-    assert {node.role for node in tree.phrases} <= set(ROLES)
-    orders = [node.order for node in tree.actions]
-    assert sorted(set(orders)) == list(range(len(set(orders))))
-    assert [node.relation for node in tree.actions][:1] in ([], ["first"])
-
-
-VOCABULARY = re.findall(
-    r"\S+",
-    "a person he his left right hand walks jumps waving sits then while before after and to as if like "
-    "with arms raised starts is uses put , . forward slowly twice kicks who that not don't 3 / &",
-)
+from sound_trees import VOCABULARY, check_tree
 
 
 @given(st.lists(st.sampled_from(VOCABULARY), max_size=25).map(" ".join))
 def test_any_row_of_words_gives_a_sound_tree(text):
-    check(parse(text))
+    check_tree(parse(text))
 
 
 @given(st.text(max_size=40))
 def test_any_text_gives_a_sound_tree(text):
-    check(parse(text))
+    check_tree(parse(text))
 
 
 @pytest.mark.corpus
@@ -70,7 +35,7 @@ def test_real_captions_give_sound_trees(shared):
     drawn = random.Random(7).sample(captions, 1000) + sorted(captions, key=len)[-50:]
     for caption in drawn:
         tree = parse(caption)
-        check(tree)
+        check_tree(tree)
         assert tree.actions
 
 
@@ -173,7 +138,7 @@ def letters(tmp_path_factory):
 def test_pieces_lie_in_words(letters):
     text = "he doesn't jump, waves."
     tree = parse(text, piece_spans(letters, text))
-    check(tree)
+    check_tree(tree)
     for word in tree.words:
         assert "".join(piece.text for piece in tree.children(word)) == word.text
     assert len(tree.level(5)) == len("hedoesn'tjumpwaves")
@@ -188,7 +153,7 @@ def test_pieces_of_any_tokenizer_keep_the_tree_sound(text, spans):
     for start, end in sorted(spans):
         if start < end <= len(text) and (not ordered or ordered[-1][1] <= start):
             ordered.append((start, end))
-    check(parse(text, ordered))
+    check_tree(parse(text, ordered))
 
 
 def test_spacy_is_loaded_only_when_a_text_is_parsed():

@@ -22,8 +22,12 @@ VERBS = {
     "convert": ("convert", "turn a motion file into another format"),
     "inspect": ("inspect", "say what is in a motion file, corpus, run or bundle"),
     "corpus prepare": ("corpus_prepare", "make a prepared corpus from motion and captions"),
+    "corpus compose": ("corpus_compose", "join clips to longer ones with the times of their actions"),
     "train": ("train", "train a model on a prepared corpus"),
+    "train-reader": ("train_reader", "teach the network that reads sentences"),
+    "train-evaluator": ("train_evaluator", "train the independent judge of motions"),
     "export": ("export", "make a bundle from a training run"),
+    "evaluate": ("evaluate", "measure a bundle or a folder of motions"),
 }
 
 

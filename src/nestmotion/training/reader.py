@@ -273,7 +273,7 @@ def train_reader(
     network = teach(material, config, partial(progress, "teaching"))
     out.mkdir(parents=True, exist_ok=True)
     save_network(network, out / MODEL_FILE)
-    reader = TreeReader(open_session(out / MODEL_FILE))
+    reader = TreeReader(open_session(out / MODEL_FILE), out)
     record = {
         "texts": len(taught),
         "words": len(material.labels),

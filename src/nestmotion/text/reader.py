@@ -1,0 +1,171 @@
+"""From a prompt to its semantic tree by a small network over the text encoder's token states.
+
+The network was taught by `nestmotion.text.parse` (nestmotion.training.reader). It needs no spaCy and
+costs about a millisecond where the prompt is encoded anyway.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from nestmotion.core.checksums import sha256_of
+from nestmotion.core.errors import BundleError
+from nestmotion.text import lexicon
+from nestmotion.text.encoder import EncodedText
+from nestmotion.text.labels import RELATIONS, Span, WordLabel, build_tree, share_pieces, words_of
+from nestmotion.text.tree import SemanticTree
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+__all__ = [
+    "MODEL_FILE",
+    "SETTINGS_FILE",
+    "SURFACE_SIZE",
+    "TreeReader",
+    "labels_from",
+    "reader_settings",
+    "surface",
+    "word_states",
+]
+
+MODEL_FILE = "reader.onnx"
+SETTINGS_FILE = "reader.json"
+FORMAT = 1
+
+# What stands before a word: each group of marks is one feature.
+_MARKS = (",", ".;!?:", "-/'\u2019&")
+_ENDINGS = ("ing", "ed", "s", "ly")
+_LISTS = (
+    lexicon.AGENTS,
+    lexicon.BODY_PARTS,
+    lexicon.DIRECTIONS,
+    lexicon.MOTION,
+    lexicon.LEADING | lexicon.TOOL,
+    lexicon.POSTURES,
+    lexicon.THEN,
+    lexicon.WHILE,
+    lexicon.BEFORE,
+    lexicon.AFTER,
+    lexicon.LINKS,
+    lexicon.WITH,
+    lexicon.PREPOSITIONS,
+    lexicon.COUNTS | lexicon.COUNTED,
+)
+SURFACE_SIZE = len(_MARKS) + len(_ENDINGS) + len(_LISTS)
+
+
+def reader_settings() -> dict[str, Any]:
+    """What the network's inputs and logits mean; must be the same when it is taught and used."""
+    return {
+        "format": FORMAT,
+        "surface": SURFACE_SIZE,
+        "relations": list(RELATIONS),
+        "roles": list(lexicon.ROLES),
+    }
+
+
+def surface(prompt: str, words: Sequence[Span]) -> Float[np.ndarray, "w f"]:
+    """What can be seen of each word without the encoder: marks before it, its ending, its lists."""
+    found = np.zeros((len(words), SURFACE_SIZE), np.float32)
+    for k, (start, end) in enumerate(words):
+        gap = prompt[words[k - 1][1] if k else 0 : start]
+        word = prompt[start:end].lower()
+        marks = [any(mark in gap for mark in group) for group in _MARKS]
+        found[k] = (*marks, *map(word.endswith, _ENDINGS), *(word in words for words in _LISTS))
+    return found
+
+
+def word_states(words: Sequence[Span], encoded: EncodedText, row: int) -> Float[np.ndarray, "w d"]:
+    """The mean state of the pieces that begin in each word; zero for a word without any, such as one
+    beyond the encoder's cut."""
+    tokens, spans = _pieces(encoded, row)
+    found = np.zeros((len(words), tokens.shape[1]), np.float32)
+    for k, places in enumerate(share_pieces(words, spans)):
+        if places:
+            found[k] = tokens[places].mean(axis=0)
+    return found
+
+
+def _pieces(encoded: EncodedText, row: int) -> tuple[Float[np.ndarray, "l d"], list[Span]]:
+    """States and spans of the tokens that stand for characters, not of the marks at the ends."""
+    real = encoded.valid[row] & (encoded.spans[row, :, 1] > encoded.spans[row, :, 0])
+    spans = encoded.spans[row][real].tolist()
+    return encoded.tokens[row][real], [(start, end) for start, end in spans]
+
+
+class TreeReader:
+    """Prompts to trees. Make one with `TreeReader.load`."""
+
+    def __init__(self, session: InferenceSession, folder: Path) -> None:
+        self._session = session
+        self._folder = folder
+
+    @classmethod
+    def load(cls, folder: Path, threads: int = 1) -> TreeReader:
+        """From a folder holding reader.onnx and reader.json, such as a bundle's.
+
+        Raises BundleError when it does not, or holds those of another version.
+        """
+        from nestmotion.text.session import open_session
+
+        for name in (MODEL_FILE, SETTINGS_FILE):
+            if not (folder / name).is_file():
+                raise BundleError(f"{folder}: holds no {name}; name the folder of a bundle that does")
+        settings = json.loads((folder / SETTINGS_FILE).read_text("utf-8"))
+        if any(settings.get(name) != value for name, value in reader_settings().items()):
+            raise BundleError(f"{folder / SETTINGS_FILE}: of another version; export the bundle again")
+        return cls(open_session(folder / MODEL_FILE, threads), folder)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the network's file: how it reads, in a name."""
+        return sha256_of(self._folder / MODEL_FILE)
+
+    def read(
+        self, prompt: str, encoded: EncodedText, row: int = 0, pieces: bool = False
+    ) -> SemanticTree:
+        """The semantic tree of a prompt, of which `encoded` holds the token states in its row `row`.
+
+        pieces: with level 5, the word pieces that the encoder read.
+        A text without any word gives a tree of one node, the sentence. Words beyond the encoder's cut
+        belong to the last action and phrase before it.
+        """
+        words = words_of(prompt)
+        labels = self._labels(prompt, words, encoded, row) if words else []
+        return build_tree(prompt, labels, _pieces(encoded, row)[1] if pieces else ())
+
+    def _labels(
+        self, prompt: str, words: Sequence[Span], encoded: EncodedText, row: int
+    ) -> list[WordLabel]:
+        states = word_states(words, encoded, row)
+        inputs = {
+            "states": states[None],
+            "surface": surface(prompt, words)[None],
+            "valid": np.ones((1, len(words)), bool),
+        }
+        (logits,) = self._session.run(None, inputs)
+        return labels_from(logits[0], (states != 0).any(axis=1))
+
+
+def labels_from(logits: Float[np.ndarray, "w k"], known: Bool[np.ndarray, "w"]) -> list[WordLabel]:
+    """The likeliest labels that make a tree.
+
+    logits: for the action that begins at a word (none, then RELATIONS) and for the phrase (none, then
+    lexicon.ROLES). known: False for words that the encoder did not see; nothing begins there.
+    """
+    actions, phrases = logits[:, : 1 + len(RELATIONS)], logits[:, 1 + len(RELATIONS) :]
+    found = []
+    for k in range(len(logits)):
+        later = np.delete(actions[k], 1).argmax() if k and known[k] else 0
+        relation = (RELATIONS[later] if later else None) if k else RELATIONS[0]
+        begins = relation is not None or (known[k] and phrases[k].argmax() > 0)
+        found.append(WordLabel(relation, lexicon.ROLES[phrases[k, 1:].argmax()] if begins else None))
+    return found
