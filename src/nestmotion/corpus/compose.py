@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from nestmotion.corpus.writing import claim_folder, corpus_manifest, finish, wri
 __all__ = ["ComposeSettings", "compose"]
 
 _PER_PART = 500
-_CANDIDATES = 48
+_CANDIDATES = 96
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class ComposeSettings:
     blend_s: float = BLEND_S
     worst_seam_m: float = 0.35
     worst_floor_m: float = 0.1
-    seam_spread_m: float = 0.05
+    seam_spread_m: float = 0.03
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -202,8 +203,9 @@ def _drawn(
 def _draw(pool: _Pool, fps: float, settings: ComposeSettings, rng: np.random.Generator) -> list[_Part]:
     """Two parts or more that fit to one another."""
     shares = np.array(settings.part_shares)
+    most = int(settings.longest_s / settings.shortest_part_s + 1e-9)
     for _ in range(1000):
-        wanted = 2 + int(rng.choice(len(shares), p=shares / shares.sum()))
+        wanted = min(2 + int(rng.choice(len(shares), p=shares / shares.sum())), most)
         parts: list[_Part] = []
         left = settings.longest_s * fps
         while len(parts) < wanted:
@@ -231,11 +233,14 @@ def _next_part(
     """One more part, that leaves room for those missing after it; None when nothing drawn fits."""
     room_s = min(left_s - (missing - 1) * settings.shortest_part_s, settings.longest_part_s)
     share_s = min(room_s, 1.5 * left_s / missing)
-    taken = [part.source for part in parts]
-    weights = np.array([0.0 if s in taken else 1 / (1 + s.uses) ** 2 for s in pool.sources])
-    count = min(_CANDIDATES, int(np.count_nonzero(weights)))
-    drawn = rng.choice(len(weights), count, replace=False, p=weights / weights.sum())
-    excerpts = (_excerpt(pool.sources[k], room_s, share_s, fps, settings, rng) for k in drawn)
+    taken = [id(part.source) for part in parts]
+    sources = [source for source in pool.sources if id(source) not in taken]
+    if not sources:
+        return None
+    weights = np.array([1 / (1 + source.uses) ** 2 for source in sources])
+    count = min(_CANDIDATES, len(sources))
+    drawn = rng.choice(len(sources), count, replace=False, p=weights / weights.sum())
+    excerpts = (_excerpt(sources[k], room_s, share_s, fps, settings, rng) for k in drawn)
     candidates = [part for part in excerpts if part is not None]
     if parts:
         return _fitting(parts[-1], candidates, settings, rng)
@@ -251,7 +256,8 @@ def _fitting(
         return None
     end = last.source.poses[last.stop - 1]
     starts = [part.source.poses[part.start] for part in candidates]
-    start = Poses(np.stack([p.joints_m for p in starts]), np.stack([p.velocity_m_s for p in starts]))
+    joints = np.stack([pose.joints_m for pose in starts])
+    start = Poses(joints, np.stack([pose.velocity_m_s for pose in starts]), end.weight)
     distance = start.distance_m(end)
     level = np.abs(start.lowest_m - end.lowest_m) <= settings.worst_floor_m
     fits = level & (distance <= settings.worst_seam_m)
@@ -304,8 +310,8 @@ def _clip(
     rng: np.random.Generator,
 ) -> Clip:
     fps = parts[0].motion.fps
-    ends = np.cumsum([len(p) for p in parts]) / fps
-    times = [(float(b - len(p) / fps), float(b)) for p, b in zip(parts, ends, strict=True)]
+    edges = [k / fps for k in accumulate((len(p) for p in parts), initial=0)]
+    times = list(pairwise(edges))
     clips = [p.source.clip for p in parts]
     return Clip(
         clip_id=f"composed-{number:05d}",

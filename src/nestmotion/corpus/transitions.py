@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -19,6 +19,7 @@ from nestmotion.core.rotations import (
     quat_slerp,
     quat_to_rotation_vector,
 )
+from nestmotion.features.layout import CONTACT_JOINTS
 
 __all__ = ["BLEND_S", "Poses", "join"]
 
@@ -26,6 +27,12 @@ BLEND_S = 0.6
 
 # Poses alike but moving differently still make a poor seam: this many metres for one m/s.
 _VELOCITY_WEIGHT_S = 0.1
+_FEET_WEIGHT = 4
+
+# Height of CONTACT_JOINTS when the foot stands, and how little above it and how slow (m a frame) a
+# joint must be to be taken for standing.
+_STANDING_M = np.array([0.06 if "ankle" in name else 0.0 for name in CONTACT_JOINTS])
+_LOW_M, _SLOW_M, _IN_AIR_M = 0.02, 0.05, 0.06
 
 
 def join(motions: Sequence[Motion], blend_s: float = BLEND_S) -> Motion:
@@ -36,7 +43,8 @@ def join(motions: Sequence[Motion], blend_s: float = BLEND_S) -> Motion:
     are extrapolated across the seam, their velocity dying away, and cross-faded by Perlin's
     smootherstep (cf. Bollo, "Inertialization", GDC 2018, and Holden, "Dead Blending", 2023). Rotations
     and root height are faded in value, turning and walking in velocity, so that neither pose nor path
-    jumps. The lowest joint keeps the height that the parts give it, so that feet stay on the floor.
+    jumps. The lowest joint keeps the height that the parts give it, so that feet stay on the floor, and
+    standing feet are held against sliding.
 
     Raises SettingsError when there is no motion, when skeletons or frame rates differ, and when a
     part is shorter than the transition.
@@ -61,10 +69,14 @@ def join(motions: Sequence[Motion], blend_s: float = BLEND_S) -> Motion:
 @dataclass(frozen=True)
 class Poses:
     """Poses, to find those at which motions can be joined: joints in metres and their velocity in m/s,
-    both seen from the root's place on the floor and its heading."""
+    both seen from the root's place on the floor and its heading.
+
+    weight: share of each joint in distances, 1 in all; a foot counts more, for out of place it slides.
+    """
 
     joints_m: Float[np.ndarray, "*t j 3"]
     velocity_m_s: Float[np.ndarray, "*t j 3"]
+    weight: Float[np.ndarray, "j"]
 
     @classmethod
     def of(cls, motion: Motion) -> Poses:
@@ -73,16 +85,22 @@ class Poses:
         step = np.diff(position, axis=0) if len(motion) > 1 else np.zeros_like(position)
         velocity = np.concatenate([step, step[-1:]])[: len(motion)] * motion.fps
         turn = quat_from_yaw(-motion.heading_rad)[:, None]
-        return cls(quat_apply(turn, position - position[:, :1] * (1, 0, 1)), quat_apply(turn, velocity))
+        is_foot = np.isin(motion.skeleton.joint_names, CONTACT_JOINTS)
+        weight = np.where(is_foot, _FEET_WEIGHT, 1.0)
+        return cls(
+            quat_apply(turn, position - position[:, :1] * (1, 0, 1)),
+            quat_apply(turn, velocity),
+            weight / weight.sum(),
+        )
 
     def __getitem__(self, frames: int | Sequence[int]) -> Poses:
-        return Poses(self.joints_m[frames], self.velocity_m_s[frames])
+        return Poses(self.joints_m[frames], self.velocity_m_s[frames], self.weight)
 
     def distance_m(self, other: Poses) -> Float[np.ndarray, "*t"]:
-        """Mean distance of the joints, plus 0.1 s times that of their velocities."""
-        joints = np.linalg.norm(self.joints_m - other.joints_m, axis=-1).mean(axis=-1)
-        velocity = np.linalg.norm(self.velocity_m_s - other.velocity_m_s, axis=-1).mean(axis=-1)
-        return joints + _VELOCITY_WEIGHT_S * velocity
+        """Weighted mean distance of the joints, plus 0.1 s times that of their velocities."""
+        joints = np.linalg.norm(self.joints_m - other.joints_m, axis=-1)
+        velocity = np.linalg.norm(self.velocity_m_s - other.velocity_m_s, axis=-1)
+        return (joints + _VELOCITY_WEIGHT_S * velocity) @ self.weight
 
     @property
     def lowest_m(self) -> Float[np.ndarray, "*t"]:
@@ -105,7 +123,30 @@ def _join_two(a: Motion, b: Motion, half: int) -> Motion:
     lowest = _lowest_m(Motion(a.skeleton, a.fps, np.concatenate(roots), np.concatenate(quats)))
     wanted = _faded(lowest[:half], lowest[half : 2 * half], half, _held_ahead, _mix_values)
     root[window, 1] += wanted - lowest[2 * half :]
-    return Motion(a.skeleton, a.fps, root, quat, a.metadata)
+    return _with_feet_held(Motion(a.skeleton, a.fps, root, quat, a.metadata), window)
+
+
+def _with_feet_held(motion: Motion, window: slice) -> Motion:
+    """Take back, by moving the root over the floor, most of what standing feet slide in the window.
+
+    Feet count the more the lower and the slower they are, and not at all when the lowest is in the air.
+    What follows the window is moved along.
+    """
+    around = motion.frames(window.start - 1, window.stop + 1)
+    feet = around.positions_m[:, [motion.skeleton.index(name) for name in CONTACT_JOINTS]]
+    slid = np.diff(feet[..., [0, 2]], axis=0)
+    height = np.maximum((feet[1:, :, 1] + feet[:-1, :, 1]) / 2 - _STANDING_M, 0)
+    stands = np.exp(-height / _LOW_M - np.linalg.norm(slid, axis=-1) / _SLOW_M)
+    on_floor = np.clip(1.5 - height.min(axis=1) / _IN_AIR_M, 0, 1)
+    edge = (np.arange(len(slid)) + 0.5) / len(slid)
+    share = on_floor * np.clip(4 * np.minimum(edge, 1 - edge), 0, 1)
+    back = -share[:, None] * np.average(slid, axis=1, weights=np.stack([stands, stands], axis=-1))
+    moved = np.zeros((len(motion), 2))
+    moved[window.start : window.stop + 1] = np.cumsum(back, axis=0)
+    moved[window.stop + 1 :] = moved[window.stop]
+    root = motion.root_m.copy()
+    root[:, [0, 2]] += moved
+    return replace(motion, root_m=root)
 
 
 def _lowest_m(motion: Motion) -> Float[np.ndarray, "t"]:

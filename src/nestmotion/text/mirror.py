@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from nestmotion.text.edits import Edit, apply_edits
+
 __all__ = ["mirror_text", "mirror_text_with_spans"]
 
 _COUNTER = r"(?:counter|anti|counter-|anti-|counter |anti )"
@@ -41,19 +43,9 @@ def mirror_text_with_spans(
     A stretch that begins or ends inside a swapped word takes in the whole of it.
     """
     kept = [m.span() for m in _IDIOMS.finditer(text)]
-    swapped = [m for m in _SIDED.finditer(text) if not any(a <= m.start() < b for a, b in kept)]
-    parts: list[str] = []
-    # New place of every character, as the first of a stretch and as the one past its last.
-    first, past = list(range(len(text) + 1)), list(range(len(text) + 1))
-    at = shift = 0
-    for match in swapped:
-        start, end = match.span()
-        word = _swap(match)
-        parts += [text[at:start], word]
-        at, new = end, start + shift
-        shift += len(word) - (end - start)
-        first[start:] = [new] * (end - start) + [k + shift for k in range(end, len(text) + 1)]
-        past[start + 1 :] = [new + len(word)] * (end - start) + [
-            k + shift for k in range(end + 1, len(text) + 1)
-        ]
-    return "".join(parts) + text[at:], [(first[a], past[b]) for a, b in spans]
+    edits = [
+        Edit(*match.span(), _swap(match))
+        for match in _SIDED.finditer(text)
+        if not any(a <= match.start() < b for a, b in kept)
+    ]
+    return apply_edits(text, edits, spans)
