@@ -9,6 +9,7 @@ import tyro
 
 from nestmotion.core.errors import SettingsError
 from nestmotion.generate import TextToMotion
+from nestmotion.generate.alignment_map import check_map_output
 from nestmotion.generate.prompt import MOST_SAMPLES
 from nestmotion.io import check_output, save_motion
 
@@ -26,6 +27,8 @@ def run(
     fps: float | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    explain: Path | None = None,
+    raw: bool = False,
     bundle: Path | None = None,
     threads: int = 1,
     force: bool = False,
@@ -42,6 +45,9 @@ def run(
         fps: Frames a second of the files; the model's own (20) when not given.
         steps: Sampler steps; the bundle's own when not given.
         guidance: How strictly to follow the text; the bundle's own when not given.
+        explain: File to write which words are about which moment, with each phrase's seconds: .json for
+            data, .svg for a picture.
+        raw: Leave out the post-processing that makes standing feet stand.
         bundle: Folder of a bundle; the one in the package when not given.
         threads: CPU threads.
         force: Replace files that exist.
@@ -52,12 +58,18 @@ def run(
     targets = [[_numbered(path, k, samples) for path in out] for k in range(count)]
     for path in (path for row in targets for path in row):
         check_output(path, force)
+    maps = [_numbered(explain, k, samples) for k in range(count)] if explain is not None else []
+    for path in maps:
+        check_map_output(path, force)
     model = TextToMotion.load(bundle, threads)
-    motions = model.generate(text, seconds, seed, samples, steps, guidance)
-    for motion, paths in zip(motions, targets, strict=True):
+    found = model.explain(text, seconds, seed, samples, steps, guidance, postprocess=not raw)
+    for made, paths in zip(found, targets, strict=True):
         for path in paths:
-            save_motion(motion, path, fps=fps, force=force)
-            print(f"{path}: {motion.duration_s:.2f} s")
+            save_motion(made.motion, path, fps=fps, force=force)
+            print(f"{path}: {made.motion.duration_s:.2f} s")
+    for made, path in zip(found, maps, strict=bool(maps)):
+        made.alignment.save(path, force)
+        print(f"{path}: alignment of {len(made.alignment.tree.nodes)} nodes")
 
 
 def _numbered(path: Path, sample: int, samples: int) -> Path:

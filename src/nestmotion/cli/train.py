@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from nestmotion.corpus import PreparedCorpus
 from nestmotion.text import TextEncoder
+from nestmotion.text.reader import TreeReader
 from nestmotion.training.config import TrainConfig
 from nestmotion.training.data import TrainingData
 from nestmotion.training.loop import train
@@ -61,7 +62,8 @@ def run(
         check_composed(out, more)
     else:
         claim_run(out)
-    encoder = TextEncoder.load(text_encoder_folder(config.text_encoder, out), config.threads)
+    folder = text_encoder_folder(config.text_encoder, out)
+    encoder, reader = TextEncoder.load(folder, config.threads), TreeReader.load(folder)
     with Progress(*_COLUMNS) as bars:
         reading = bars.add_task("reading clips", total=None, note="")
 
@@ -69,7 +71,7 @@ def run(
             bars.update(reading, completed=done, total=total)
 
         cache = corpus / "cache"
-        data = TrainingData(prepared, encoder, config.data, config.network, more, cache, read)
+        data = TrainingData(prepared, encoder, reader, config.data, config.network, more, cache, read)
         if not resume:
             create_run(out, config, prepared, more, data.normalizer)
         steps = bars.add_task("training", total=None, note="")

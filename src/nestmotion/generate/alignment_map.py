@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from nestmotion.core.errors import OutputError
+from nestmotion.io._atomic import atomic_write
 from nestmotion.text import SemanticTree
 
-__all__ = ["AlignmentMap", "divide"]
+__all__ = ["AlignmentMap", "check_map_output", "divide"]
 
 # A phrase spans the frames around its strongest one where it has at least this part of its strength.
 _HALF = 0.5
@@ -54,22 +56,22 @@ class AlignmentMap:
         return [(a / self.fps, b / self.fps) for a, b in spans]
 
     def to_dict(self) -> dict[str, Any]:
-        """{"fps", "frames", "nodes"}: the tree's nodes with `start_s`, `end_s` and `weight` by frame."""
+        """{"fps", "frames", "nodes"}: each node with `start_s`, `end_s` and `weight` (by frame)."""
         nodes = [
             {**node.to_dict(), "start_s": a, "end_s": b, "weight": [round(float(w), 4) for w in row]}
             for node, (a, b), row in zip(self.tree.nodes, self.spans_s(), self.weight, strict=True)
         ]
         return {"fps": self.fps, "frames": self.weight.shape[1], "nodes": nodes}
 
-    def save(self, path: Path) -> None:
-        """As data (.json) or as a picture (.svg). Raises OutputError for another suffix."""
+    def save(self, path: Path, force: bool = False) -> None:
+        """As data (.json) or as a picture (.svg). Raises OutputError as `check_map_output` does, or
+        when the file cannot be written."""
+        check_map_output(path, force)
+        text = self.to_svg()
         if path.suffix == ".json":
             text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
-        elif path.suffix == ".svg":
-            text = self.to_svg()
-        else:
-            raise OutputError(f"{path}: an alignment map is written as .json or .svg")
-        path.write_text(text, "utf-8")
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, "utf-8")
 
     def to_svg(self) -> str:
         """A row for each node down to the phrases: darker where it is more about the frame, its span
@@ -103,6 +105,15 @@ class AlignmentMap:
             f'<title>{html.escape(self.tree.prompt)}</title>\n<rect width="100%" height="100%" '
             'fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n"
         )
+
+
+def check_map_output(path: Path, force: bool = False) -> None:
+    """Whether `AlignmentMap.save` may write there. Raises OutputError for another suffix than .json and
+    .svg or, without force, a file that exists already."""
+    if path.suffix not in (".json", ".svg"):
+        raise OutputError(f"{path}: an alignment map is written as .json or .svg")
+    if os.path.lexists(path) and not force:
+        raise OutputError(f"{path} exists already; use --force to replace it")
 
 
 def _x(seconds: float, total: float) -> float:

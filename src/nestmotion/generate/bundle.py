@@ -2,6 +2,7 @@
 
 bundle.json         format, settings, licence, training record, SHA-256 of every other file
 text_encoder.onnx   frozen BERT           tokenizer.json   its word pieces
+reader.onnx         semantic tree         reader.json      its labels
 network.onnx        denoiser              normalizer.json  mean and std of the features
 length.json         seconds from text     vocabulary.txt   words of the training captions
 skeleton.json       joints                LICENCES.md      terms and acknowledgements
@@ -22,18 +23,21 @@ from nestmotion.core.errors import BundleError
 from nestmotion.features import Normalizer
 from nestmotion.generate.length import LengthModel
 
-__all__ = ["FILES", "FORMAT", "MANIFEST", "Bundle", "default_bundle_path"]
+__all__ = ["FILES", "FORMAT", "MANIFEST", "TEXT_FILES", "Bundle", "default_bundle_path"]
 
 MANIFEST = "bundle.json"
-FORMAT = 1
+FORMAT = 2
+
+# What is read of a prompt before the network; the same in every bundle with one text encoder.
+TEXT_FILES = ("text_encoder.onnx", "tokenizer.json", "reader.onnx", "reader.json")
+
 FILES = (
+    *TEXT_FILES,
     "LICENCES.md",
     "length.json",
     "network.onnx",
     "normalizer.json",
     "skeleton.json",
-    "text_encoder.onnx",
-    "tokenizer.json",
     "vocabulary.txt",
 )
 

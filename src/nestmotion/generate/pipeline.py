@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,26 +11,40 @@ import numpy as np
 from nestmotion import __version__
 from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize
-from nestmotion.features import FeatureLayout, decode
+from nestmotion.core.errors import PromptError
+from nestmotion.features import FeatureLayout, decode, encode
+from nestmotion.features.known import Known
+from nestmotion.generate.alignment_map import AlignmentMap
 from nestmotion.generate.bundle import Bundle, default_bundle_path
-from nestmotion.generate.prompt import check_prompt, check_request, warn_if_not_english
-from nestmotion.generate.sampler import sample
-from nestmotion.text import TextEncoder
+from nestmotion.generate.postprocess import postprocess as make_feet_stand
+from nestmotion.generate.prompt import check_prompt, check_request, check_seconds, warn_if_not_english
+from nestmotion.generate.sampler import Fixed, sample
+from nestmotion.text import EncodedText, SemanticTree, TextEncoder
+from nestmotion.text.nodes import tree_nodes
+from nestmotion.text.reader import TreeReader
 from nestmotion.text.session import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["TextToMotion"]
+__all__ = ["Explained", "TextToMotion"]
 
 
 class TextToMotion:
     """A loaded model. Make one with `TextToMotion.load()` and call `generate` as often as you like."""
 
-    def __init__(self, bundle: Bundle, encoder: TextEncoder, network: InferenceSession) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        encoder: TextEncoder,
+        reader: TreeReader,
+        network: InferenceSession,
+    ) -> None:
         self.bundle = bundle
         self.encoder = encoder
+        self._reader = reader
         self._network = network
+        self._input_names = [value.name for value in network.get_inputs()]
         self._layout = FeatureLayout.of(bundle.skeleton)
 
     @classmethod
@@ -40,7 +55,8 @@ class TextToMotion:
         """
         opened = Bundle.open(Path(bundle) if bundle is not None else default_bundle_path())
         encoder = TextEncoder.load(opened.folder, threads)
-        return cls(opened, encoder, open_session(opened.folder / "network.onnx", threads))
+        reader = TreeReader.load(opened.folder, threads)
+        return cls(opened, encoder, reader, open_session(opened.folder / "network.onnx", threads))
 
     def predict_seconds(self, text: str) -> float:
         """The length that clips described like this have on average, in seconds."""
@@ -59,73 +75,198 @@ class TextToMotion:
         samples: int = 1,
         steps: int | None = None,
         guidance: float | None = None,
+        known: Known | None = None,
+        postprocess: bool = True,
     ) -> list[Motion]:
         """Motions of a person doing what the text says, on the bundle's skeleton.
 
-        seconds: 1 to 10; predicted from the text when None.
+        seconds: 1 to 10; predicted from the text when None, or the length of what is known.
         seed, samples: sample k of a seed is the same however many samples are asked for.
         steps, guidance: of the sampler; the bundle's own values, chosen on validation, when None.
+        known: what the motion has to keep to (features/known.py): a start, keyframes, a path.
+        postprocess: make standing feet stand (generate/postprocess.py); False gives the network's own.
         Frame 0 stands over the origin facing +Z; y = 0 is the floor.
         Raises PromptError when a value is out of range; warns (NestmotionWarning) when the prompt does
         not look like English.
         """
+        found = self.explain(
+            text, seconds, seed, samples, steps, guidance, known=known, postprocess=postprocess
+        )
+        return [explained.motion for explained in found]
+
+    def explain(
+        self,
+        text: str,
+        seconds: float | None = None,
+        seed: int = 0,
+        samples: int = 1,
+        steps: int | None = None,
+        guidance: float | None = None,
+        known: Known | None = None,
+        postprocess: bool = True,
+    ) -> list[Explained]:
+        """As `generate`, and with each motion the map of which words are about which moment."""
         sampling = self.bundle.manifest["sampling"]
         steps = sampling["steps"] if steps is None else steps
         guidance = sampling["guidance"] if guidance is None else guidance
         limits = self.bundle.manifest["seconds"]
+        if known is not None:
+            self._check_known(known, seconds)
+            seconds = len(known.mask) / self.bundle.fps
         check_request(seconds, limits["shortest"], limits["longest"], seed, samples, steps, guidance)
         prompt = check_prompt(text, self.encoder)
         warn_if_not_english(prompt, self.bundle.vocabulary)
-        sentence = self.encoder.encode([prompt]).sentence[0]
-        seconds = self._seconds_of(sentence) if seconds is None else seconds
+        encoded = self.encoder.encode([prompt])
+        tree = self.read_tree(prompt, encoded)
+        seconds = self._seconds_of(encoded.sentence[0]) if seconds is None else seconds
         frames = max(round(seconds * self.bundle.fps), 1)
-        features = self._sample(sentence, frames, seed, samples, steps, guidance)
+        features, weight = self._sample(
+            _TextInputs(encoded, tree), frames, seed, samples, steps, guidance, known
+        )
         recipe = {
             "prompt": prompt,
             "seed": seed,
             "seconds": seconds,
             "steps": steps,
             "guidance": guidance,
+            "postprocess": postprocess,
             "bundle": self.bundle.name,
             "bundle_digest": self.bundle.digest,
             "nestmotion": __version__,
         }
         return [
-            canonicalize(decode(f, self.bundle.skeleton, self.bundle.fps)).with_metadata(
-                **recipe, sample=k
+            Explained(
+                self._motion(f, postprocess).with_metadata(**recipe, sample=k),
+                AlignmentMap(tree, w, self.bundle.fps),
             )
-            for k, f in enumerate(features)
+            for k, (f, w) in enumerate(zip(features, weight, strict=True))
         ]
+
+    def align(self, motion: Motion, text: str) -> AlignmentMap:
+        """Which words of a text are about which moment of a given motion, by the same network.
+
+        Raises PromptError when the motion is not on the bundle's skeleton, at its frame rate and of a
+        length that it can generate.
+        """
+        bundle = self.bundle
+        if motion.skeleton != bundle.skeleton or motion.fps != bundle.fps:
+            raise PromptError(
+                f"the motion must be on the bundle's own skeleton at {bundle.fps:g} frames a second; "
+                "convert it with --retarget and --fps first"
+            )
+        limits = bundle.manifest["seconds"]
+        check_seconds(motion.duration_s, limits["shortest"], limits["longest"])
+        prompt = check_prompt(text, self.encoder)
+        encoded = self.encoder.encode([prompt])
+        tree = self.read_tree(prompt, encoded)
+        frames = len(motion)
+        clean = np.zeros((1, self._padded(frames), self._layout.size), dtype=np.float32)
+        clean[0, :frames] = bundle.normalizer.normalize(encode(motion))
+        now, yes = np.zeros(1, dtype=np.float32), np.ones(1, dtype=bool)
+        _, alignment = self._denoise(clean, now, yes, _TextInputs(encoded, tree), frames, None)
+        return AlignmentMap(tree, self._by_frame(alignment, frames)[0], bundle.fps)
+
+    def read_tree(self, prompt: str, encoded: EncodedText) -> SemanticTree:
+        """The semantic tree of a prompt, as deep as the bundle's network reads it."""
+        return self._reader.read(prompt, encoded).cut(self.bundle.manifest["semantic_depth"])
+
+    def _check_known(self, known: Known, seconds: float | None) -> None:
+        if not self.bundle.manifest["controllable"]:
+            raise PromptError(
+                f"the model of bundle {self.bundle.name!r} heeds nothing but text; use a nested one"
+            )
+        if seconds is not None and round(seconds * self.bundle.fps) != len(known.mask):
+            raise PromptError(
+                f"what is known has {len(known.mask)} frames, not the {seconds:g} seconds asked for; "
+                "leave the length out"
+            )
+
+    def _motion(self, features: np.ndarray, postprocess: bool) -> Motion:
+        motion = canonicalize(decode(features, self.bundle.skeleton, self.bundle.fps))
+        if not postprocess:
+            return motion
+        return make_feet_stand(motion, features[:, self._layout["contacts"]])
 
     def _sample(
         self,
-        sentence: np.ndarray,
+        text: _TextInputs,
         frames: int,
         seed: int,
         samples: int,
         steps: int,
         guidance: float,
-    ) -> np.ndarray:
-        """Features (samples, frames, F), not normalised."""
-        patch = self.bundle.manifest["patch_frames"]
-        padded = -(-frames // patch) * patch
-        size = self._layout.size
-        noise = np.stack(
-            [np.random.default_rng((seed, k)).standard_normal((padded, size)) for k in range(samples)]
-        )
+        known: Known | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features (samples, frames, F), not normalised, and the alignment (samples, N, frames)."""
+        padded = self._padded(frames)
+        shape = (padded, self._layout.size)
+        if self.bundle.manifest["generative"]:
+            generators = [np.random.default_rng((seed, k)) for k in range(samples)]
+            noise = np.stack([generator.standard_normal(shape) for generator in generators])
+        else:
+            noise, steps, guidance = np.zeros((samples, *shape)), 1, 1.0
+        fixed = None
+        if known is not None:
+            mask, values = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=np.float32)
+            mask[:frames] = known.mask
+            values[:frames] = self.bundle.normalizer.normalize(known.features)
+            fixed = Fixed(values, mask)
 
-        def denoise(noisy: np.ndarray, time: np.ndarray, has_text: np.ndarray) -> np.ndarray:
-            rows = len(noisy)
-            valid = np.broadcast_to(np.arange(padded) < frames, (rows, padded))
-            inputs = {
-                "noisy": noisy,
-                "time": time,
-                "sentence": np.broadcast_to(sentence, (rows, len(sentence))),
-                "has_text": has_text,
-                "valid": valid,
-            }
-            (clean,) = self._network.run(None, inputs)
-            return clean, clean
+        def denoise(
+            noisy: np.ndarray, time: np.ndarray, has_text: np.ndarray
+        ) -> tuple[np.ndarray, np.ndarray]:
+            return self._denoise(noisy, time, has_text, text, frames, fixed)
 
-        clean = sample(denoise, noise, steps, guidance)[0][:, :frames]
-        return self.bundle.normalizer.denormalize(clean)
+        clean, alignment = sample(denoise, noise, steps, guidance, fixed)
+        return self.bundle.normalizer.denormalize(clean[:, :frames]), self._by_frame(alignment, frames)
+
+    def _padded(self, frames: int) -> int:
+        multiple = self.bundle.manifest["frame_multiple"]
+        return -(-frames // multiple) * multiple
+
+    def _by_frame(self, alignment: np.ndarray, frames: int) -> np.ndarray:
+        return np.repeat(alignment, self.bundle.manifest["patch_frames"], axis=-1)[..., :frames]
+
+    def _denoise(
+        self,
+        noisy: np.ndarray,
+        time: np.ndarray,
+        has_text: np.ndarray,
+        text: _TextInputs,
+        frames: int,
+        fixed: Fixed | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        rows, padded, _ = noisy.shape
+        known = fixed.mask if fixed is not None else np.zeros(noisy.shape[1:], dtype=bool)
+        inputs = {
+            "noisy": noisy,
+            "time": time,
+            "known": np.broadcast_to(known, noisy.shape),
+            "valid": np.broadcast_to(np.arange(padded) < frames, (rows, padded)),
+            "has_text": has_text,
+            **text.rows(rows),
+        }
+        clean, alignment = self._network.run(None, {name: inputs[name] for name in self._input_names})
+        return clean, alignment
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A motion and which words of its prompt are about which moment."""
+
+    motion: Motion
+    alignment: AlignmentMap
+
+
+class _TextInputs:
+    """What the network is told of a prompt, for any number of rows."""
+
+    def __init__(self, encoded: EncodedText, tree: SemanticTree) -> None:
+        nodes = tree_nodes(tree, encoded)
+        self._arrays = {
+            "sentence": encoded.sentence[0],
+            **{f"node_{f.name}": getattr(nodes, f.name) for f in fields(nodes)},
+        }
+
+    def rows(self, count: int) -> dict[str, np.ndarray]:
+        return {k: np.broadcast_to(v, (count, *v.shape)) for k, v in self._arrays.items()}

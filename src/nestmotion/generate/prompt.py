@@ -10,7 +10,14 @@ from collections.abc import Collection
 from nestmotion.core.errors import NestmotionWarning, PromptError
 from nestmotion.text.encoder import MAX_TOKENS, TextEncoder
 
-__all__ = ["MOST_SAMPLES", "check_prompt", "check_request", "warn_if_not_english", "word_list"]
+__all__ = [
+    "MOST_SAMPLES",
+    "check_prompt",
+    "check_request",
+    "check_seconds",
+    "warn_if_not_english",
+    "word_list",
+]
 
 LONGEST_CHARACTERS = 1000
 MOST_SAMPLES = 64
@@ -51,6 +58,12 @@ def warn_if_not_english(prompt: str, vocabulary: Collection[str]) -> None:
         )
 
 
+def check_seconds(seconds: float, shortest_s: float, longest_s: float) -> None:
+    """Raises PromptError for a length out of range."""
+    if not shortest_s <= seconds <= longest_s:
+        raise PromptError(f"seconds must be from {shortest_s:g} to {longest_s:g}, not {seconds:g}")
+
+
 def check_request(
     seconds: float | None,
     shortest_s: float,
@@ -61,8 +74,8 @@ def check_request(
     guidance: float,
 ) -> None:
     """Raises PromptError naming the first value out of range."""
-    if seconds is not None and not shortest_s <= seconds <= longest_s:
-        raise PromptError(f"seconds must be from {shortest_s:g} to {longest_s:g}, not {seconds:g}")
+    if seconds is not None:
+        check_seconds(seconds, shortest_s, longest_s)
     if not 0 <= seed < 2**63:
         raise PromptError(f"the seed must be from 0 to 2^63 - 1, not {seed}")
     if not 1 <= samples <= MOST_SAMPLES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -40,7 +41,7 @@ class Condition:
 class Conditioned(torch.nn.Module):
     """A model with its condition as separate tensors, as an ONNX graph wants its inputs."""
 
-    def __init__(self, model: torch.nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
 

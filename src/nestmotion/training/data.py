@@ -25,6 +25,7 @@ from nestmotion.features import FeatureLayout, Normalizer, encode, mirror_featur
 from nestmotion.models import Condition, ModelConfig, Targets
 from nestmotion.text import TextEncoder
 from nestmotion.text.nodes import MOST_SLOTS, TextNodes, stack_nodes
+from nestmotion.text.reader import TreeReader
 from nestmotion.training.config import DataConfig
 from nestmotion.training.masks import random_known
 from nestmotion.training.texts import TextLibrary, read_texts
@@ -85,6 +86,7 @@ class TrainingData:
         self,
         corpus: PreparedCorpus,
         encoder: TextEncoder,
+        reader: TreeReader,
         config: DataConfig,
         network: ModelConfig,
         composed: PreparedCorpus | None = None,
@@ -118,15 +120,16 @@ class TrainingData:
         self.bare = items(corpus, bare, described=config.described)
         self.composed = items(composed, more.captioned) if composed and more else []
         self.composed_validation = items(composed, more.validation) if composed and more else []
-        self.texts = self._read_texts(encoder, cache)
+        self.texts = self._read_texts(encoder, reader, cache)
         seen = (x for item in self.captioned for x in (item.features, mirror_features(item.features)))
         self.normalizer = Normalizer.fit(seen, self.layout)
         self.weights = _balance(self.captioned, self.texts, config.balance)
 
-    def _read_texts(self, encoder: TextEncoder, cache: Path | None) -> TextLibrary:
+    def _read_texts(self, encoder: TextEncoder, reader: TreeReader, cache: Path | None) -> TextLibrary:
         every = (self.captioned, self.validation, self.bare, self.composed, self.composed_validation)
         texts = {c.text for part in every for item in part for side in item.captions for c in side}
-        return read_texts(sorted(texts | {_NO_TEXT}), encoder, self.network.semantic_depth, cache)
+        depth = self.network.semantic_depth
+        return read_texts(sorted(texts | {_NO_TEXT}), encoder, reader, depth, cache)
 
     def text_statistics(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
         """(mean, deviation) of the training captions' sentence vectors, and of nodes' vectors."""
@@ -159,10 +162,9 @@ class TrainingData:
             (self.config.uncaptioned_share, self.bare),
             (self.config.composed_share, self.composed),
         ):
-            chosen = (
-                rng.choice(len(source), self._extra(share, source), replace=False) if source else []
-            )
-            items += [source[k] for k in chosen]
+            if source:
+                chosen = rng.choice(len(source), self._extra(share, source), replace=False)
+                items += [source[k] for k in chosen]
         order = rng.permutation(len(items))
         # Every pool but the last is a whole number of batches, so that one batch at most is not full.
         pool_size = batch_size * _LENGTH_POOL

@@ -28,7 +28,7 @@ def save_onnx(
 ) -> None:
     """Trace a module and write it.
 
-    inputs: examples of its arguments, in order, by name; output: name of its result, or of its several ones.
+    inputs: examples of its arguments, in order, by name; output: name of its result, or several.
     dynamic_shapes: for each input, which axes vary (torch.export.Dim). kind: see compress_weights.
     """
     import onnx

@@ -44,8 +44,8 @@ class Optimizer:
         """Inverse of `state_tensors`."""
         states: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.parts]
         for key, value in tensors.items():
-            part, index, name = key.split(".")
-            states[int(part)].setdefault(int(index), {})[name] = value
+            number, index, name = key.split(".")
+            states[int(number)].setdefault(int(index), {})[name] = value
         for part, state in zip(self.parts, states, strict=True):
             part.load_state_dict({**part.state_dict(), "state": state})
 

@@ -11,12 +11,17 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from nestmotion.text import EncodedText, SemanticTree, TextEncoder, parse
+from nestmotion.text import SemanticTree, TextEncoder
 from nestmotion.text.nodes import TextNodes, tree_nodes
+from nestmotion.text.reader import TreeReader
+from nestmotion.text.tree import LEVELS
 
 __all__ = ["TextLibrary", "read_texts"]
 
 _AT_ONCE = 64
+
+# Of what is kept; another number where older files must not be taken.
+_VERSION = 1
 
 # What of the nodes is kept, and how small. `valid` is True for all of them.
 _STORED = {
@@ -79,16 +84,18 @@ class TextLibrary:
 def read_texts(
     texts: Sequence[str],
     encoder: TextEncoder,
+    reader: TreeReader,
     depth: int,
     cache: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> TextLibrary:
-    """Encode the texts and read their trees down to `depth`, or take them from the folder `cache`.
-
-    Raises SettingsError when the reader of trees is not installed.
-    """
+    """Encode the texts and read their trees down to `depth`, or take them from the folder `cache`."""
     ordered = sorted(set(texts), key=lambda text: (len(text), text))
-    path = cache / f"texts-{_key(ordered, encoder, depth)}.npz" if cache is not None else None
+    path = (
+        cache / f"texts-{_key(ordered, f'{depth} {encoder.digest} {reader.digest}')}.npz"
+        if cache is not None
+        else None
+    )
     if path is not None and path.is_file():
         return _load(path, ordered)
     sentences, nodes, starts, verbs = [], [], [], []
@@ -97,7 +104,7 @@ def read_texts(
         encoded = encoder.encode(part)
         sentences.append(encoded.sentence)
         for row, text in enumerate(part):
-            tree = read_tree(text, encoded, row)
+            tree = reader.read(text, encoded, row, pieces=depth == len(LEVELS))
             verbs.append(_lead_verb(tree))
             tree = tree.cut(depth)
             nodes.append(tree_nodes(tree, encoded, row))
@@ -120,12 +127,6 @@ def read_texts(
     return _library(arrays, ordered)
 
 
-def read_tree(text: str, encoded: EncodedText, row: int) -> SemanticTree:
-    """The tree with which a text is trained and generated from."""
-    spans = encoded.spans[row][encoded.valid[row]]
-    return parse(text, [(int(a), int(b)) for a, b in spans if b > a])
-
-
 def _lead_verb(tree: SemanticTree) -> str:
     """Stem of the last word of the first motion phrase: "starts to walk" gives "walk"."""
     phrase = next((node for node in tree.phrases if node.role == "motion"), None)
@@ -137,8 +138,8 @@ def _lead_verb(tree: SemanticTree) -> str:
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
 
 
-def _key(texts: Sequence[str], encoder: TextEncoder, depth: int) -> str:
-    digest = hashlib.sha256(f"1 {depth} {encoder.digest}\n".encode())
+def _key(texts: Sequence[str], how: str) -> str:
+    digest = hashlib.sha256(f"{_VERSION} {how}\n".encode())
     for text in texts:
         digest.update(text.encode() + b"\n")
     return digest.hexdigest()[:24]
