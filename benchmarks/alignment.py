@@ -2,10 +2,8 @@
 
     python benchmarks/alignment.py BUNDLE COMPOSED
 
-COMPOSED is a folder made by `nestmotion corpus compose`. Printed for the map of the true motion and for
-the map of motion generated from the caption at the clip's length: the latter tells when the model does
-what, not whether it is where the original had it, and is compared with the plan of equal stretches
-only. Intervals: 95%, bootstrap over clips.
+COMPOSED is a folder made by `nestmotion corpus compose`. The map is that of the
+true motion read with its caption. Intervals: 95%, bootstrap over clips.
 """
 
 import sys
@@ -39,10 +37,15 @@ def main() -> None:
         equal.append(np.mean(equal_division_iou(caption)))
         order.append(float(score.in_order))
         parts = [parts[0] + score.found, parts[1] + len(score.iou)]
-    print(f"{len(clips)} composed validation clips, {parts[1]} parts, {parts[0]} with an action in the tree")
+    print(
+        f"{len(clips)} composed validation clips, {parts[1]} parts, "
+        f"{parts[0]} with an action in the tree"
+    )
     print(f"mean IoU of the true motion's map  {interval(found)}")
     print(f"mean IoU of equal division         {interval(equal)}")
-    print(f"difference, clip by clip           {interval([a - b for a, b in zip(found, equal)])}")
+    print(
+        f"difference, clip by clip           {interval([a - b for a, b in zip(found, equal, strict=True)])}"
+    )
     print(f"order of the map's centres kept    {interval(order)}")
 
 

@@ -21,7 +21,7 @@ ROWS = 12
 def rows(model: TextToMotion, seconds: float, seed: int, ways: tuple[str, ...]):
     """Motion and title of every row."""
     for prompt in PROMPTS:
-        raw = model.generate(prompt, seconds, seed)[0]
+        raw = model.generate(prompt, seconds, seed, postprocess=False)[0]
         for way in ways:
             motion = raw if way == "raw" else postprocess(raw)
             yield motion, f"{prompt} ({way})" if len(ways) > 1 else prompt

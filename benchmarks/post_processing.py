@@ -80,7 +80,10 @@ def main() -> None:
     print(row("real", [corpus.motion(clip) for clip in chosen]), flush=True)
     for folder in options.bundles or [None]:
         model = TextToMotion.load(folder)
-        made = [model.generate(c.captions[0].text, len(c) / corpus.fps, 0)[0] for c in chosen]
+        made = [
+            model.generate(c.captions[0].text, len(c) / corpus.fps, 0, postprocess=False)[0]
+            for c in chosen
+        ]
         print(row(Path(folder).name if folder else "default", made), flush=True)
 
 

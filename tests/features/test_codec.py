@@ -195,3 +195,19 @@ def test_reconcile_does_not_drift_with_a_velocity_that_is_always_off():
     assert np.cumsum(np.full(199, 0.1))[-1] / 20.0 > 0.99
     assert np.abs(found).max() < 0.1 * PATH_TRUST_S
     assert np.abs(found[80:120]).max() < 0.002
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_what_is_given_of_path_and_heading_is_kept(random_motion, seed):
+    """Whatever the velocities say, which here are those of another motion."""
+    features, other = (encode(random_motion(30, seed=seed + k)) for k in (0, 1))
+    for name in ("root_velocity", "heading_velocity"):
+        features[:, LAYOUT[name]] = np.clip(other[:, LAYOUT[name]], -2, 2)
+    mask = np.zeros(features.shape, dtype=bool)
+    for name in ("root_path", "root_heading"):
+        mask[5:15, LAYOUT[name]] = True
+    motion = decode(features, canonical_skeleton(), 20.0, mask)
+    path = features[5:15, LAYOUT["root_path"]]
+    assert np.abs(motion.root_m[5:15, [0, 2]] - path).max() < 2e-3
+    free = decode(features, canonical_skeleton(), 20.0)
+    assert np.abs(free.root_m[5:15, [0, 2]] - path).max() > 2e-3

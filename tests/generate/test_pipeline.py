@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 
 from nestmotion.core import NestmotionWarning, canonical_skeleton
+from nestmotion.core.edit import resample
 from nestmotion.core.errors import PromptError
+from nestmotion.evaluation.motion_facts import foot_slide_mm
+from nestmotion.features import decode, encode
+from nestmotion.features.known import known_frames
 from nestmotion.generate import Bundle, TextToMotion, default_bundle_path
 from nestmotion.io import load_motion, save_motion
 
@@ -93,6 +97,7 @@ def test_the_recipe_travels_with_the_motion(model, walk):
         "seconds": 4,
         "steps": model.bundle.manifest["sampling"]["steps"],
         "guidance": model.bundle.manifest["sampling"]["guidance"],
+        "postprocess": True,
         "bundle": model.bundle.name,
         "bundle_digest": model.bundle.digest,
         "nestmotion": walk.metadata["nestmotion"],
@@ -108,6 +113,59 @@ def test_files_read_back_within_a_millimetre(walk, tmp_path, suffix):
     order = [again.skeleton.index(name) for name in walk.skeleton.joint_names]
     difference = again.positions_m[:, order] - walk.positions_m
     assert np.linalg.norm(difference, axis=-1).max() < 1e-3
+
+
+def test_standing_feet_stand_unless_left_as_they_are(model, walk):
+    raw = model.generate("a person walks forward", seconds=4, seed=3, postprocess=False)[0]
+    assert raw.metadata["postprocess"] is False
+    assert foot_slide_mm(walk) < foot_slide_mm(raw)
+    upper = [walk.skeleton.index(name) for name in ("pelvis", "head", "left_wrist", "right_wrist")]
+    difference = np.linalg.norm((raw.positions_m - walk.positions_m)[:, upper], axis=-1)
+    assert difference.max() < 0.05
+
+
+def test_a_motion_is_explained(model, walk):
+    text = "a person walks forward, then sits down"
+    (explained,) = model.explain(text, seconds=4, seed=3)
+    found = explained.alignment
+    assert found.weight.shape == (len(found.tree.nodes), 80)
+    assert found.weight.min() >= 0
+    assert found.weight.max() <= 1 + 1e-5
+    for node in found.tree.nodes[1:]:
+        assert (found.weight[node.id] <= found.weight[node.parent] + 1e-5).all()
+    spans = found.spans_s()
+    first, second = (spans[node.id] for node in found.tree.actions)
+    assert first[0] == 0
+    assert first[1] == second[0]
+    assert second[1] == 4
+    again = model.align(explained.motion, text)
+    assert again.tree == found.tree
+
+
+def test_what_is_known_is_kept_to(model, walk):
+    known = known_frames(walk, slice(0, 20), 80)
+    made = model.generate("a person sits down", seed=1, known=known, postprocess=False)[0]
+    assert len(made) == 80
+    start = decode(encode(walk), walk.skeleton, 20.0)
+    np.testing.assert_allclose(made.quat_local_xyzw[:20, 1:], start.quat_local_xyzw[:20, 1:], atol=1e-5)
+    assert np.linalg.norm(made.positions_m[:19] - start.positions_m[:19], axis=-1).max() < 0.02
+    with pytest.raises(PromptError) as error:
+        model.generate("a person sits down", seconds=3, known=known)
+    assert str(error.value) == (
+        "what is known has 80 frames, not the 3 seconds asked for; leave the length out"
+    )
+
+
+def test_only_motion_that_could_be_its_own_is_aligned(model, walk):
+    message = (
+        "the motion must be on the bundle's own skeleton at 20 frames a second; convert it with "
+        "--retarget and --fps first"
+    )
+    with pytest.raises(PromptError) as error:
+        model.align(resample(walk, 30), "a person walks")
+    assert str(error.value) == message
+    with pytest.raises(PromptError, match=r"^seconds must be from 1 to 10, not 0\.5$"):
+        model.align(walk.frames(0, 10), "a person walks")
 
 
 def test_english_prompts_give_no_warning_and_others_do(model):
@@ -141,7 +199,7 @@ def test_generation_never_imports_torch():
     code = (
         "import sys; from nestmotion.generate import TextToMotion; "
         "TextToMotion.load().generate('a person waves', seconds=1); "
-        "bad = {'torch', 'scipy', 'matplotlib', 'transformers'} & set(sys.modules); "
+        "bad = {'torch', 'scipy', 'matplotlib', 'transformers', 'spacy'} & set(sys.modules); "
         "sys.exit(f'imported: {bad}' if bad else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

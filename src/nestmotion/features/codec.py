@@ -10,7 +10,7 @@ that agree, as encoded ones do, the result is exact. docs/adr/0004 says why.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize
@@ -32,6 +32,9 @@ __all__ = ["decode", "encode", "reconcile"]
 
 # Over this many seconds the predicted path begins to overrule the integrated velocity.
 PATH_TRUST_S = 1.0
+
+# Weight of a value that is given: it is kept to a ten-thousandth of what the velocities would change.
+FIRM = 1e4
 
 
 def _forward_difference(values: np.ndarray, fps: float) -> np.ndarray:
@@ -74,19 +77,32 @@ def encode(motion: Motion) -> Float[np.ndarray, "t f"]:
     return features
 
 
-def decode(features: Float[np.ndarray, "t f"], skeleton: Skeleton, fps: float) -> Motion:
+def decode(
+    features: Float[np.ndarray, "t f"],
+    skeleton: Skeleton,
+    fps: float,
+    given: Bool[np.ndarray, "t f"] | None = None,
+) -> Motion:
     """The motion of a feature matrix, in its canonical frame, from the root blocks and the rotations.
 
+    given: features that are no guess; path and heading keep to them whatever the velocities say.
     Raises SettingsError (by way of Motion) when the features hold NaN.
     """
     layout = FeatureLayout.of(skeleton)
     f = np.asarray(features, dtype=np.float64)
     frames = len(f)
-    heading = _decode_heading(f[:, layout["root_heading"]], f[:, layout["heading_velocity"]], fps)
+    firm = np.zeros(f.shape, dtype=bool) if given is None else given
+    heading = _decode_heading(
+        f[:, layout["root_heading"]],
+        f[:, layout["heading_velocity"]],
+        fps,
+        firm[:, layout["root_heading"]].all(axis=1),
+    )
     turn = quat_from_yaw(heading)
     side, ahead = f[:, layout["root_velocity"]].T
     velocity = quat_apply(turn, np.stack((side, np.zeros(frames), ahead), axis=1))[:, [0, 2]]
-    path = reconcile(f[:, layout["root_path"]], velocity, fps)
+    firm_path = firm[:, layout["root_path"]].all(axis=1)
+    path = reconcile(f[:, layout["root_path"]], velocity, fps, firm_path)
     root = np.stack((path[:, 0], f[:, layout["root_height"]][:, 0], path[:, 1]), axis=1)
     matrix = rotation_6d_to_matrix(f[:, layout["rotations"]].reshape(frames, len(skeleton), 6))
     local = quat_from_matrix(matrix)
@@ -95,34 +111,42 @@ def decode(features: Float[np.ndarray, "t f"], skeleton: Skeleton, fps: float) -
 
 
 def _decode_heading(
-    cos_sin: Float[np.ndarray, "t 2"], velocity: Float[np.ndarray, "t 1"], fps: float
+    cos_sin: Float[np.ndarray, "t 2"],
+    velocity: Float[np.ndarray, "t 1"],
+    fps: float,
+    firm: Bool[np.ndarray, "t"],
 ) -> Float[np.ndarray, "t"]:
     """Heading in radians, without jumps: the direction decides modulo a turn, the velocity which."""
     turned = np.concatenate(([0.0], np.cumsum(velocity[:-1, 0]) / fps))
     direction = np.arctan2(cos_sin[:, 1], cos_sin[:, 0])
     direction += 2 * np.pi * np.round((turned - direction) / (2 * np.pi))
-    return reconcile(direction[:, None], velocity, fps)[:, 0]
+    return reconcile(direction[:, None], velocity, fps, firm)[:, 0]
 
 
 def reconcile(
-    value: Float[np.ndarray, "t c"], velocity: Float[np.ndarray, "t c"], fps: float
+    value: Float[np.ndarray, "t c"],
+    velocity: Float[np.ndarray, "t c"],
+    fps: float,
+    firm: Bool[np.ndarray, "t"] | None = None,
 ) -> Float[np.ndarray, "t c"]:
     """The curve x nearest to both `value` and `velocity` (per second, forward differences):
 
-        minimise  sum_t |x[t+1] - x[t] - velocity[t]/fps|^2  +  w sum_t |x[t] - value[t]|^2,
-        w = 1 / (PATH_TRUST_S fps)^2,
+        minimise  sum_t |x[t+1] - x[t] - velocity[t]/fps|^2  +  sum_t w[t] |x[t] - value[t]|^2,
+        w = 1 / (PATH_TRUST_S fps)^2,  and FIRM where the value is `firm`,
 
     which follows the velocity for movement quicker than PATH_TRUST_S and the value for slower ones.
     Where the two agree, x = value. The normal equations are tridiagonal (Thomas' algorithm).
     """
     frames = len(value)
-    weight = 1.0 / (PATH_TRUST_S * fps) ** 2
+    weight = np.full(frames, 1.0 / (PATH_TRUST_S * fps) ** 2)
+    if firm is not None:
+        weight[firm] = FIRM
     step = velocity[:-1] / fps
-    right = weight * value
+    right = weight[:, None] * value
     right[1:] += step
     right[:-1] -= step
-    diagonal = np.full(frames, 2.0 + weight)
-    diagonal[0] = diagonal[-1] = 1.0 + weight
+    diagonal = 2.0 + weight
+    diagonal[[0, -1]] = 1.0 + weight[[0, -1]]
     if frames == 1:
         return value.copy()
     for t in range(1, frames):

@@ -136,7 +136,7 @@ class TextToMotion:
         }
         return [
             Explained(
-                self._motion(f, postprocess).with_metadata(**recipe, sample=k),
+                self._motion(f, known, postprocess).with_metadata(**recipe, sample=k),
                 AlignmentMap(tree, w, self.bundle.fps),
             )
             for k, (f, w) in enumerate(zip(features, weight, strict=True))
@@ -181,11 +181,10 @@ class TextToMotion:
                 "leave the length out"
             )
 
-    def _motion(self, features: np.ndarray, postprocess: bool) -> Motion:
-        motion = canonicalize(decode(features, self.bundle.skeleton, self.bundle.fps))
-        if not postprocess:
-            return motion
-        return make_feet_stand(motion, features[:, self._layout["contacts"]])
+    def _motion(self, features: np.ndarray, known: Known | None, postprocess: bool) -> Motion:
+        given = known.mask if known is not None else None
+        motion = canonicalize(decode(features, self.bundle.skeleton, self.bundle.fps, given))
+        return make_feet_stand(motion) if postprocess else motion
 
     def _sample(
         self,
