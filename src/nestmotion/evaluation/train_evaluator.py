@@ -1,0 +1,218 @@
+"""Training of the independent evaluator, and its folder."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nestmotion.core.errors import TrainingError
+from nestmotion.corpus.splits import VALIDATION_SHARE
+from nestmotion.evaluation.evaluator_data import EvaluatorBatch, EvaluatorData, PairConfig
+from nestmotion.evaluation.evaluator_network import (
+    EvaluatorNetwork,
+    NetworkConfig,
+    contrastive_loss,
+)
+from nestmotion.evaluation.measures import r_precision
+from nestmotion.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from nestmotion.training.config import OptimizerConfig
+from nestmotion.training.loop import learning_rate_share
+from nestmotion.training.optimizer import Optimizer
+from nestmotion.training.run_folder import RunLog
+
+__all__ = ["BEST", "EvaluatorConfig", "train_evaluator"]
+
+BEST = "best"
+_VALIDATION_DRAWS = 40
+_TEXTS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class EvaluatorConfig:
+    """One training run of an evaluator.
+
+    folds: trained on; the others are never looked at. validation_share: of their groups, held out to
+        choose the weights by; the default is that of the generators.
+    text_encoder: "default" for that of the bundle in the package, or the folder of a bundle.
+    bfloat16: run matrix products in bfloat16. checkpoint_minutes: least time between checkpoints.
+    """
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    pairs: PairConfig = field(default_factory=PairConfig)
+    folds: tuple[int, ...] = (1, 2, 3, 4)
+    validation_share: float = VALIDATION_SHARE
+    optimizer: OptimizerConfig = field(
+        default_factory=lambda: OptimizerConfig(
+            learning_rate=6e-4, weight_decay=0.05, warmup_steps=100, cooldown_share=0.9, ema_decay=0.995
+        )
+    )
+    text_encoder: str = "default"
+    epochs: int = 80
+    batch_size: int = 128
+    seed: int = 0
+    bfloat16: bool = True
+    threads: int = 1
+    checkpoint_minutes: float = 2.0
+    validate_epochs: int = 4
+
+
+class _Trainer:
+    def __init__(self, config: EvaluatorConfig, data: EvaluatorData) -> None:
+        self.config, self.data = config, data
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.network = EvaluatorNetwork(config.network)
+        mean, std = data.statistics()
+        self.network.motion.mean.copy_(torch.from_numpy(mean))
+        self.network.motion.std.copy_(torch.from_numpy(std))
+        self.ema = copy.deepcopy(self.network).requires_grad_(False).eval()
+        o = config.optimizer
+        matrices = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        parts = [
+            {"params": matrices, "weight_decay": o.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        self.optimizer = Optimizer([torch.optim.AdamW(parts, lr=o.learning_rate)])
+        self.total_steps = config.epochs * data.batches_per_epoch(config.batch_size)
+
+    def _embed(self, network: EvaluatorNetwork, batch: EvaluatorBatch) -> tuple[Tensor, Tensor]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
+            motions = network.motion(batch.inputs, batch.frames_valid)
+            return _embed_texts(network, batch), motions
+
+    def _loss(self, network: EvaluatorNetwork, batch: EvaluatorBatch) -> Tensor:
+        texts, motions = self._embed(network, batch)
+        own = len(batch.owner)
+        return contrastive_loss(
+            texts[:own],
+            motions,
+            batch.owner,
+            batch.same,
+            texts[own:],
+            batch.swapped_owner,
+            network.scale,
+        )
+
+    def step(self, batch: EvaluatorBatch, step: int) -> dict[str, float]:
+        """One optimizer step; all randomness follows from the seed and the step's number."""
+        o = self.config.optimizer
+        self.optimizer.scale_rates(learning_rate_share(step, self.total_steps, o))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed * 1_000_003 + step)
+            loss = self._loss(self.network.train(), batch)
+        if not bool(torch.isfinite(loss)):
+            raise TrainingError(
+                f"step {step + 1}: the loss is not a finite number; lower the learning rate"
+            )
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), o.clip_norm)
+        self.optimizer.step()
+        decay = min(o.ema_decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for slow, fast in zip(self.ema.parameters(), self.network.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
+        return {"loss": float(loss.detach()), "scale": float(self.network.scale.detach())}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Loss and retrieval of the averaged weights on the clips of held-out groups."""
+        batch, pairs = self.data.validation_batch()
+        texts, motions = (x.float() for x in self._embed(self.ema, batch))
+        rng = np.random.default_rng(0)
+        owner = batch.owner.numpy()
+        rows = [np.flatnonzero(owner == k) for k in range(len(pairs))]
+        hits = []
+        for _ in range(_VALIDATION_DRAWS):
+            drawn = np.array([rng.choice(r) for r in rows])
+            numbers = self.data.caption_numbers[drawn]
+            hits.append(r_precision(texts.numpy()[drawn], motions.numpy(), numbers, rng, repetitions=1))
+        top1, top2, top3 = np.mean(hits, axis=(0, 1))
+        loss = self._loss(self.ema, batch)
+        return {"loss": float(loss), "top1": top1, "top2": top2, "top3": top3}
+
+
+def _embed_texts(network: EvaluatorNetwork, batch: EvaluatorBatch) -> Tensor:
+    """In parts of texts of like length: most are far shorter than the longest."""
+    places = torch.arange(1, batch.tokens.shape[1] + 1)
+    lengths = (batch.tokens_valid * places).amax(dim=1)
+    order = lengths.argsort()
+    parts = []
+    for rows in order.split(_TEXTS_AT_ONCE):
+        longest = int(lengths[rows].max())
+        parts.append(network.text(batch.tokens[rows, :longest], batch.tokens_valid[rows, :longest]))
+    return torch.cat(parts)[order.argsort()]
+
+
+def train_evaluator(
+    config: EvaluatorConfig,
+    data: EvaluatorData,
+    run: Path,
+    resume: bool = False,
+    progress: Callable[[int, int, dict[str, float]], None] = lambda step, total, terms: None,
+    stop_after_steps: int | None = None,
+) -> Progress:
+    """Train to the end (or for `stop_after_steps` more steps), leaving a checkpoint in `run`, and in
+    `run`/best the weights with the best mean of top 1 to 3 on the validation groups.
+
+    With `resume`, goes on from the run's checkpoint. `progress(step, total, terms)` is told of every
+    step. Raises TrainingError when the loss is no number any more or there is nothing to resume.
+    """
+    torch.set_num_threads(config.threads)
+    trainer = _Trainer(config, data)
+    modules = (trainer.network, trainer.ema, trainer.optimizer)
+    done = load_checkpoint(run, *modules) if resume else Progress()
+    log = RunLog(run, done.step)
+    step, started, per_epoch = done.step, time.monotonic(), data.batches_per_epoch(config.batch_size)
+    last_save = started
+    (run / BEST).mkdir(exist_ok=True)
+    best = max((row["score"] for row in _validations(run) if row["step"] <= step), default=-math.inf)
+
+    def state() -> Progress:
+        return Progress(step, step // per_epoch, done.seconds + time.monotonic() - started)
+
+    def validate(epoch: int) -> float:
+        terms = trainer.validate()
+        terms["score"] = (terms["top1"] + terms["top2"] + terms["top3"]) / 3
+        log.validation(step, epoch, state().seconds, terms)
+        if terms["score"] > best:
+            save_checkpoint(run / BEST, *modules, state())
+        return max(terms["score"], best)
+
+    for epoch in range(step // per_epoch, config.epochs):
+        for index, batch in enumerate(data.epoch(config.seed, epoch, config.batch_size)):
+            if epoch * per_epoch + index < step:
+                continue
+            terms = trainer.step(batch, step)
+            step += 1
+            progress(step, trainer.total_steps, terms)
+            log.training(step, epoch, state().seconds, terms)
+            last = epoch + 1 == config.epochs
+            if step % per_epoch == 0 and (last or (epoch + 1) % config.validate_epochs == 0):
+                best = validate(epoch + 1)
+            stop = stop_after_steps is not None and step - done.step >= stop_after_steps
+            if stop or time.monotonic() - last_save > 60 * config.checkpoint_minutes:
+                save_checkpoint(run, *modules, state())
+                last_save = time.monotonic()
+            if stop:
+                log.close()
+                return state()
+    save_checkpoint(run, *modules, state())
+    log.close()
+    return state()
+
+
+def _validations(run: Path) -> list[dict[str, Any]]:
+    rows = map(json.loads, (run / "log.jsonl").read_text("utf-8").splitlines())
+    return [row for row in rows if row["kind"] == "validation"]

@@ -1,0 +1,192 @@
+"""Training of the evaluator: what it sees, that it learns, that it resumes, what it leaves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from nestmotion.core.checksums import sha256_of
+from nestmotion.core.errors import OutputError, SettingsError, TrainingError
+from nestmotion.corpus.splits import is_validation_clip
+from nestmotion.evaluation.evaluator import Evaluator, group_hash, normal_text
+from nestmotion.evaluation.evaluator_data import EvaluatorData
+from nestmotion.evaluation.export_evaluator import export_evaluator, read_evaluator_config
+from nestmotion.evaluation.train_evaluator import train_evaluator
+from nestmotion.text import TextEncoder, mirror_text
+from nestmotion.training.checkpoint import load_ema
+
+
+def test_no_test_fold_and_no_held_out_group_is_trained_on(evaluator_run):
+    _, corpus, _, config, data = evaluator_run
+    trained = {p.clip.group for p in data.captioned + data.described}
+    assert trained
+    assert data.described
+    for clip in corpus.clips:
+        if clip.fold == 0 or is_validation_clip(clip.group, config.validation_share):
+            assert clip.group not in trained
+    assert {p.clip.group for p in data.validation}.isdisjoint(trained)
+
+
+def test_an_epoch_is_a_function_of_seed_and_number(evaluator_run):
+    data = evaluator_run[4]
+    one, again, other = ([b.inputs.sum().item() for b in data.epoch(0, e, 8)] for e in (3, 3, 4))
+    assert one == again
+    assert one != other
+    assert len(one) == data.batches_per_epoch(8)
+
+
+def test_batches_pair_texts_with_their_motions(evaluator_run):
+    for batch in evaluator_run[4].epoch(0, 0, 8):
+        n, m, h = len(batch.owner), len(batch.inputs), len(batch.swapped_owner)
+        assert batch.tokens.shape[0] == batch.tokens_valid.shape[0] == n + h
+        assert batch.same.shape == (n, m)
+        assert set(batch.owner.tolist()) == set(range(m))
+        # A text is the same as itself: its own motion is marked, and the loss leaves it out.
+        assert batch.same[torch.arange(n), batch.owner].all()
+
+
+def test_a_network_this_small_learns_forty_pairs(evaluator_run, tmp_path):
+    _, _, _, config, data = evaluator_run
+    o = replace(config.optimizer, learning_rate=3e-3, warmup_steps=5)
+    longer = replace(config, optimizer=o, epochs=12, validate_epochs=12)
+    losses = []
+    train_evaluator(longer, data, tmp_path, progress=lambda s, t, terms: losses.append(terms["loss"]))
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+
+
+def test_resuming_gives_the_same_weights_to_the_last_bit(evaluator_run, tmp_path):
+    from nestmotion.evaluation.evaluator_network import EvaluatorNetwork
+
+    run, _, _, config, data = evaluator_run
+    train_evaluator(config, data, tmp_path, stop_after_steps=3)
+    train_evaluator(config, data, tmp_path, resume=True)
+    straight, resumed = EvaluatorNetwork(config.network), EvaluatorNetwork(config.network)
+    load_ema(run, straight)
+    load_ema(tmp_path, resumed)
+    for a, b in zip(straight.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(a, b)
+    rows = [(r / "log.jsonl").read_text().splitlines() for r in (run, tmp_path)]
+    validations = [[json.loads(x)["score"] for x in r if "validation" in x] for r in rows]
+    assert validations[0] == validations[1]
+
+
+def test_the_file_says_what_the_torch_network_says(evaluator_run, evaluator_folder):
+    from nestmotion.evaluation.evaluator_network import EvaluatorNetwork
+    from nestmotion.evaluation.motion_inputs import padded_inputs
+    from nestmotion.evaluation.train_evaluator import BEST
+
+    run, corpus, text, config, _ = evaluator_run
+    network = EvaluatorNetwork(config.network).eval()
+    load_ema(run / BEST, network)
+    motions = [corpus.motion(c) for c in corpus.clips[:5]]
+    evaluator = Evaluator.load(evaluator_folder, text)
+    vectors = evaluator.embed_motions(motions)
+    inputs, valid = padded_inputs([m.positions_m for m in motions])
+    with torch.no_grad():
+        expected = network.motion(torch.from_numpy(inputs), torch.from_numpy(valid)).numpy()
+    assert vectors == pytest.approx(expected, abs=5e-3)  # float16 weights
+    texts = evaluator.embed_texts(["someone walks", "a person waves the left hand", "someone walks"])
+    assert texts.shape == (3, 16)
+    assert (texts[0] == texts[2]).all()
+    assert np.linalg.norm(texts, axis=1) == pytest.approx(np.ones(3), abs=1e-3)
+
+
+def test_an_embedding_does_not_depend_on_what_else_is_asked(evaluator_run, evaluator_folder):
+    _, corpus, text, _, _ = evaluator_run
+    evaluator = Evaluator.load(evaluator_folder, text)
+    motions = [corpus.motion(c) for c in corpus.clips]
+    together = evaluator.embed_motions(motions)
+    for k in (0, 7, 20):
+        assert evaluator.embed_motions([motions[k]])[0] == pytest.approx(together[k], abs=1e-5)
+
+
+def test_the_record_names_what_was_seen_and_how_well_it_does(evaluator_run, evaluator_folder):
+    _, corpus, text, _, data = evaluator_run
+    record = json.loads((evaluator_folder / "evaluator.json").read_text())
+    assert set(record["groups_seen"]) >= {group_hash(g) for g in data.groups}
+    assert record["folds"] == [1, 2]
+    assert record["test"]["clips"] == len([c for c in corpus.clips if c.fold == 0 and c.captions])
+    assert record["validation"]["clips"] == len(data.validation)
+    for split in ("validation", "test"):
+        value, low, high = record[split]["top3"]
+        assert 0 <= low <= value <= high <= 1
+    assert len(record["joint_speed_limit_m_s"]) == 22
+    evaluator = Evaluator.load(evaluator_folder, text)
+    evaluator.check_unseen([c for c in corpus.clips if c.fold == 0])
+    seen = next(p.clip for p in data.captioned)
+    with pytest.raises(SettingsError) as error:
+        evaluator.check_unseen([seen])
+    assert str(error.value) == (
+        f"the evaluator was trained on 1 of these 1 clips (the first is {seen.clip_id}); use one "
+        "trained without their fold"
+    )
+
+
+def test_captions_of_the_same_words_are_one_caption():
+    assert normal_text("A person  walks, slowly.") == normal_text("a person walks slowly")
+    assert normal_text("walks left") != normal_text(mirror_text("walks left"))
+
+
+def test_what_is_no_run_and_no_evaluator(evaluator_run, evaluator_folder, tmp_path):
+    run, corpus, text, _, _ = evaluator_run
+    with pytest.raises(
+        TrainingError, match=r"config.json: missing; .* is not a run of train-evaluator$"
+    ):
+        read_evaluator_config(tmp_path)
+    (tmp_path / "config.json").write_text('{"epochs": "many"}')
+    with pytest.raises(TrainingError, match=r"not the settings of a run \(epochs: "):
+        read_evaluator_config(tmp_path)
+    with pytest.raises(OutputError, match=r"is not empty; choose another folder$"):
+        export_evaluator(run, corpus, text, evaluator_folder)
+    with pytest.raises(SettingsError, match=r"evaluator.json: missing; .* is not an evaluator$"):
+        Evaluator.load(tmp_path, text)
+    with pytest.raises(
+        SettingsError, match=r"text_encoder.onnx: missing; name the folder of a bundle$"
+    ):
+        Evaluator.load(evaluator_folder, tmp_path)
+
+
+@pytest.fixture
+def copied(evaluator_folder, tmp_path):
+    import shutil
+
+    return shutil.copytree(evaluator_folder, tmp_path / "copy")
+
+
+def test_a_changed_evaluator_is_refused(evaluator_run, copied, tmp_path):
+    text = evaluator_run[2]
+    (copied / "text.onnx").write_bytes(b"x")
+    with pytest.raises(SettingsError, match=r"text.onnx: changed since it was made"):
+        Evaluator.load(copied, text)
+    record = json.loads((copied / "evaluator.json").read_text())
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "text_encoder.onnx").write_bytes(b"another")
+    record["files"]["text.onnx"] = sha256_of(copied / "text.onnx")
+    (copied / "evaluator.json").write_text(json.dumps(record))
+    with pytest.raises(
+        SettingsError, match=r"not the text encoder that the evaluator .* was trained with"
+    ):
+        Evaluator.load(copied, other)
+    (copied / "evaluator.json").write_text(json.dumps({**record, "format": 9}))
+    with pytest.raises(
+        SettingsError, match=r"format 9, this nestmotion reads 1; train it again or upg"
+    ):
+        Evaluator.load(copied, text)
+    (copied / "evaluator.json").write_text("{")
+    with pytest.raises(SettingsError, match=r"not an evaluator's record"):
+        Evaluator.load(copied, text)
+
+
+def test_folds_without_clips(evaluator_run):
+    _, corpus, text, config, _ = evaluator_run
+    with pytest.raises(TrainingError) as error:
+        EvaluatorData(corpus, TextEncoder.load(text), (3,), 0.3, config.pairs)
+    assert str(error.value) == (
+        f"{corpus.folder}: folds 3 hold 0 captioned clips to train on and 0 to validate with; one of "
+        "each is needed"
+    )
