@@ -37,7 +37,7 @@ class ModelConfig:
     coarse_patches: int = 4
     coarse_width: int = 192
     reading_layers: int = 2
-    semantic_depth: int = 4
+    semantic_depth: int = 3
     joint_width: int = 24
     graph: bool = True
     local: bool = True

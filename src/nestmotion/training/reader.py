@@ -55,7 +55,7 @@ _TEXTS_AT_ONCE = 64
 class ReaderConfig:
     """Size of the network and its training."""
 
-    width: int = 96
+    width: int = 128
     dilations: tuple[int, ...] = (1, 2, 4)
     dropout: float = 0.1
     learning_rate: float = 2e-3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from nestmotion.text.tree import LEVELS
 __all__ = ["TextLibrary", "read_texts"]
 
 _AT_ONCE = 64
+_STORED_DEPTH = 4
 
 # Of what is kept; another number where older files must not be taken.
 _VERSION = 1
@@ -75,6 +76,18 @@ class TextLibrary:
         starts, orders = self.starts[span][acts], self.nodes["order"][span][acts]
         return [(int(a), int(b)) for a, b in zip(starts, orders, strict=True)]
 
+    def cut(self, depth: int) -> TextLibrary:
+        """The same texts with nodes down to a level only."""
+        kept = self.nodes["level"] <= depth
+        place = np.cumsum(kept) - 1
+        first = np.concatenate(([0], np.cumsum(kept)))[self.first]
+        lengths = np.diff(self.first)
+        parent = place[np.repeat(self.first[:-1], lengths) + self.nodes["parent"]]
+        parent = parent - np.repeat(first[:-1], lengths)
+        nodes = {**self.nodes, "parent": parent.astype(np.int16)}
+        nodes = {name: array[kept] for name, array in nodes.items()}
+        return replace(self, first=first, nodes=nodes, starts=self.starts[kept])
+
     def node_statistics(self) -> tuple[Float[np.ndarray, "s"], Float[np.ndarray, "s"]]:
         """Mean and standard deviation of the nodes' vectors."""
         vectors = self.nodes["vectors"].astype(np.float32)
@@ -89,7 +102,11 @@ def read_texts(
     cache: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> TextLibrary:
-    """Encode the texts and read their trees down to `depth`, or take them from the folder `cache`."""
+    """Encode the texts and read their trees down to `depth`, or take them from the folder `cache`.
+
+    What is kept goes down to the words at least, so that several depths share it.
+    """
+    stored = max(depth, _STORED_DEPTH)
     ordered = sorted(set(texts), key=lambda text: (len(text), text))
     path = (
         cache / f"texts-{_key(ordered, f'{depth} {encoder.digest} {reader.digest}')}.npz"
@@ -97,16 +114,16 @@ def read_texts(
         else None
     )
     if path is not None and path.is_file():
-        return _load(path, ordered)
+        return _load(path, ordered).cut(depth)
     sentences, nodes, starts, verbs = [], [], [], []
     for a in range(0, len(ordered), _AT_ONCE):
         part = ordered[a : a + _AT_ONCE]
         encoded = encoder.encode(part)
         sentences.append(encoded.sentence)
         for row, text in enumerate(part):
-            tree = reader.read(text, encoded, row, pieces=depth == len(LEVELS))
+            tree = reader.read(text, encoded, row, pieces=stored == len(LEVELS))
             verbs.append(_lead_verb(tree))
-            tree = tree.cut(depth)
+            tree = tree.cut(stored)
             nodes.append(tree_nodes(tree, encoded, row))
             starts.append([node.start for node in tree.nodes])
         progress(min(a + _AT_ONCE, len(ordered)), len(ordered))
@@ -124,7 +141,7 @@ def read_texts(
         with temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         os.replace(temporary, path)
-    return _library(arrays, ordered)
+    return _library(arrays, ordered).cut(depth)
 
 
 def _lead_verb(tree: SemanticTree) -> str:
