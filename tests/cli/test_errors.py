@@ -46,6 +46,15 @@ def test_empty_prompt(one_line, prompt):
     )
 
 
+def test_a_map_that_cannot_be_written(one_line, tmp_path):
+    command = ("generate", "a person waves", "--out", "x.bvh", "--explain")
+    line = one_line(*command, "map.png")
+    assert line == "map.png: an alignment map is written as .json or .svg"
+    (tmp_path / "map.json").write_text("mine")
+    assert one_line(*command, "map.json") == "map.json exists already; use --force to replace it"
+    assert not (tmp_path / "x.bvh").exists()
+
+
 def test_prompt_of_ten_thousand_words(one_line):
     assert one_line("generate", "walk " * 10_000, "--out", "x.bvh") == (
         "the prompt has 10000 words, more than the model reads (about 96); shorten it"
@@ -212,8 +221,8 @@ def test_source_and_corpus_that_are_none(one_line, tmp_path):
 
 def test_wrong_words_on_the_command_line(one_line):
     assert one_line("dance") == (
-        "no verb 'dance'; it is one of: generate, parse, convert, inspect, corpus prepare, train, "
-        "export (see nestmotion --help)"
+        "no verb 'dance'; it is one of: generate, parse, convert, inspect, corpus prepare, "
+        "corpus compose, train, train-reader, train-evaluator, export, evaluate (see nestmotion --help)"
     )
     assert one_line("generate", "x", "--foo", "--out", "x.bvh") == (
         "Unrecognized options: --foo; see nestmotion generate --help"

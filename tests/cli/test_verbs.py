@@ -34,6 +34,23 @@ def test_generate_writes_every_format_and_numbers_samples(tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 12
 
 
+def test_generate_explains_itself(tmp_path, capsys):
+    motion = str(tmp_path / "a.npz")
+    text = "a person walks forward, then waves the left hand"
+    command = ["generate", text, "--seconds", "2", "--samples", "2", "--out", motion, "--raw"]
+    assert main([*command, "--explain", str(tmp_path / "map.json")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    data = json.loads((tmp_path / "map-1.json").read_text("utf-8"))
+    assert data["frames"] == 40
+    texts = [node["text"] for node in data["nodes"]]
+    assert text in texts
+    assert "then waves the left hand" in texts
+    assert len(data["nodes"][0]["weight"]) == 40
+    assert load_motion(tmp_path / "a-0.npz").metadata["postprocess"] is False
+    assert main([*command, "--explain", str(tmp_path / "map.svg"), "--force"]) == 0
+    assert "then waves the left hand" in (tmp_path / "map-0.svg").read_text("utf-8")
+
+
 def test_generate_resamples_and_replaces(tmp_path):
     path = str(tmp_path / "a.npz")
     command = ["generate", "a person walks", "--seconds", "2", "--out", path]
@@ -69,7 +86,8 @@ def bvh_folder(tmp_path, synthetic_walk):
 def test_from_bvh_files_to_motion(tmp_path, bvh_folder, capsys):
     corpus, run, bundle = (str(tmp_path / name) for name in ("corpus", "run", "bundle"))
     assert main(["corpus", "prepare", "--source", str(bvh_folder), "--out", corpus]) == 0
-    small = ["--network.width", "32", "--network.layers", "1", "--network.heads", "2"]
+    small = ["--network.width", "32", "--network.layers", "2", "--network.heads", "2"]
+    small += ["--network.reading-layers", "1", "--network.coarse-width", "16"]
     settings = [*small, "--epochs", "2", "--batch-size", "4", "--data.validation-share", "0.3"]
     folds = ["--data.train-folds", "0", "1", "2", "3", "4"]
     assert main(["train", "--corpus", corpus, "--out", run, *settings, *folds]) == 0
