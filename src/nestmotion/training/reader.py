@@ -55,11 +55,11 @@ _TEXTS_AT_ONCE = 64
 class ReaderConfig:
     """Size of the network and its training."""
 
-    width: int = 128
+    width: int = 96
     dilations: tuple[int, ...] = (1, 2, 4)
     dropout: float = 0.1
     learning_rate: float = 2e-3
-    epochs: int = 8
+    epochs: int = 4
     batch_size: int = 64
     seed: int = 0
 
