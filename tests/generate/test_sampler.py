@@ -8,13 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nestmotion.core.noise import signal_and_noise
-from nestmotion.generate.sampler import sample
+from nestmotion.generate.sampler import Fixed, sample
 
 SHAPE = (3, 8, 5)
+NODES, PATCHES = 4, 2
 
 
 def _noise(seed: int = 0, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape)
+
+
+def _no_map(noisy: np.ndarray) -> np.ndarray:
+    """The alignment of a denoiser that aligns nothing."""
+    return np.zeros((len(noisy), NODES, PATCHES), dtype=np.float32)
+
+
+def _samples(denoise, noise: np.ndarray, steps: int, guidance: float, **options) -> np.ndarray:
+    """Samples of a denoiser that says nothing of alignment."""
+
+    def both(noisy, time, has_text):
+        return denoise(noisy, time, has_text), _no_map(noisy)
+
+    return sample(both, noise, steps, guidance, **options)[0]
 
 
 @given(steps=st.integers(1, 40), guidance=st.floats(0, 10), seed=st.integers(0, 2**32 - 1))
@@ -24,7 +39,7 @@ def test_a_denoiser_that_knows_the_answer_is_believed(steps, guidance, seed):
     def oracle(noisy, time, has_text):
         return np.concatenate((clean, clean)) if len(noisy) > len(clean) else clean
 
-    found = sample(oracle, _noise(1), steps, guidance)
+    found = _samples(oracle, _noise(1), steps, guidance)
     assert found.dtype == np.float32
     assert np.abs(found - clean).max() < 1e-5
 
@@ -44,7 +59,7 @@ def test_samples_of_a_gaussian_have_its_mean_and_variance():
     rng = np.random.default_rng(0)
     mean = rng.uniform(-3, 3, (8, 5))
     deviation = rng.uniform(0.2, 2.0, (8, 5))
-    samples = sample(_posterior_mean(mean, deviation), _noise(2, (4000, 8, 5)), 200, 1.0)
+    samples = _samples(_posterior_mean(mean, deviation), _noise(2, (4000, 8, 5)), 200, 1.0)
     error = deviation / np.sqrt(4000)
     assert (np.abs(samples.mean(axis=0) - mean) < 4.5 * error).all()
     assert np.abs(samples.std(axis=0) / deviation - 1).max() < 0.06
@@ -55,14 +70,14 @@ def test_twelve_steps_keep_the_spread(deviation, lost):
     """The first-order method would lose 10 and 18%."""
     denoise = _posterior_mean(np.zeros((2, 2)), np.full((2, 2), deviation))
     noise = _noise(3, (2000, 2, 2))
-    assert sample(denoise, noise, 12, 1.0).std() / noise.std() == pytest.approx(deviation, rel=lost)
+    assert _samples(denoise, noise, 12, 1.0).std() / noise.std() == pytest.approx(deviation, rel=lost)
 
 
 def test_more_steps_come_nearer():
     """The samples' deviation, which few steps get wrong, against the true one."""
     denoise = _posterior_mean(np.zeros((2, 2)), np.full((2, 2), 0.7))
     noise = _noise(3, (2000, 2, 2))
-    found = [sample(denoise, noise, steps, 1.0).std() / noise.std() for steps in (2, 20, 100)]
+    found = [_samples(denoise, noise, steps, 1.0).std() / noise.std() for steps in (2, 20, 100)]
     error = [abs(deviation / 0.7 - 1) for deviation in found]
     assert error[-1] < 0.015 < error[0]
     assert error == sorted(error, reverse=True)
@@ -71,7 +86,7 @@ def test_more_steps_come_nearer():
 def test_noise_in_order_stays_in_order():
     """Deterministic sampling of one Gaussian is a rising line from noise to sample."""
     noise = np.linspace(-2, 2, 50).reshape(50, 1, 1)
-    samples = sample(_posterior_mean(np.full((1, 1), 4.0), np.ones((1, 1)) * 0.5), noise, 12, 1.0)[
+    samples = _samples(_posterior_mean(np.full((1, 1), 4.0), np.ones((1, 1)) * 0.5), noise, 12, 1.0)[
         :, 0, 0
     ]
     slope = np.diff(samples) / np.diff(noise[:, 0, 0])
@@ -95,7 +110,7 @@ class _Recorder:
 
 def test_guidance_one_asks_for_the_text_alone():
     recorder = _Recorder()
-    found = sample(recorder, _noise(), 4, 1.0)
+    found = _samples(recorder, _noise(), 4, 1.0)
     assert (found == 1).all()
     times = [1.0, 0.75, 0.5, 0.25]
     assert recorder.calls == [(3, time, [True] * 3) for time in times]
@@ -104,7 +119,7 @@ def test_guidance_one_asks_for_the_text_alone():
 @pytest.mark.parametrize("guidance", [0.0, 0.5, 2.5, 7.0])
 def test_guidance_goes_from_the_one_without_text_past_the_one_with(guidance):
     recorder = _Recorder()
-    found = sample(recorder, _noise(), 2, guidance)
+    found = _samples(recorder, _noise(), 2, guidance)
     assert np.abs(found - guidance).max() < 1e-5
     assert recorder.calls == [(6, time, [True] * 3 + [False] * 3) for time in (1.0, 0.5)]
 
@@ -114,7 +129,7 @@ def test_both_halves_see_the_same_noisy_motion():
         assert np.array_equal(noisy[:3], noisy[3:])
         return 0.5 * noisy
 
-    assert sample(denoise, _noise(), 5, 3.0).shape == SHAPE
+    assert _samples(denoise, _noise(), 5, 3.0).shape == SHAPE
 
 
 def test_the_first_question_is_the_noise_itself():
@@ -124,7 +139,7 @@ def test_the_first_question_is_the_noise_itself():
         asked.append(noisy)
         return np.zeros_like(noisy)
 
-    sample(denoise, _noise(), 2, 1.0)
+    _samples(denoise, _noise(), 2, 1.0)
     assert np.array_equal(asked[0], _noise().astype(np.float32))
     # Clean motion 0: what is left at time 1/2 is the noise at its scale there.
     assert np.abs(asked[1] - np.sin(np.pi / 4) * _noise()).max() < 1e-5
@@ -133,5 +148,81 @@ def test_the_first_question_is_the_noise_itself():
 def test_noise_is_not_changed():
     noise = _noise().astype(np.float32)
     before = noise.copy()
-    sample(lambda noisy, time, has_text: 0.3 * noisy, noise, 3, 1.0)
+    _samples(lambda noisy, time, has_text: 0.3 * noisy, noise, 3, 1.0)
     assert np.array_equal(noise, before)
+
+
+# Alignment
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_the_alignment_is_that_of_the_last_step_with_text(guidance):
+    def denoise(noisy, time, has_text):
+        alignment = np.where(has_text, 1 - time, -1.0)[:, None, None] * np.ones((1, NODES, PATCHES))
+        return 0.5 * noisy, alignment.astype(np.float32)
+
+    found, alignment = sample(denoise, _noise(), 4, guidance)
+    assert found.shape == SHAPE
+    assert alignment.shape == (SHAPE[0], NODES, PATCHES)
+    assert (alignment == 0.75).all()
+
+
+# Fixed values
+
+
+def _fixed(share: float = 0.4) -> Fixed:
+    rng = np.random.default_rng(7)
+    features = rng.standard_normal(SHAPE[1:]).astype(np.float32)
+    return Fixed(features, rng.random(SHAPE[1:]) < share)
+
+
+@given(steps=st.integers(1, 12), guidance=st.floats(0, 7), share=st.floats(0, 1))
+def test_fixed_values_come_out_exactly(steps, guidance, share):
+    fixed = _fixed(share)
+    found = _samples(lambda noisy, time, has_text: 0.3 * noisy, _noise(), steps, guidance, fixed=fixed)
+    assert found.dtype == np.float32
+    for row in found:
+        assert np.array_equal(row[fixed.mask], fixed.features[fixed.mask])
+
+
+@pytest.mark.parametrize("guidance", [1.0, 2.5])
+def test_fixed_values_enter_every_step_clean(guidance):
+    """With and without text, whatever the noise time; all else of the first step is noise."""
+    fixed, asked = _fixed(), []
+
+    def denoise(noisy, time, has_text):
+        asked.append(noisy.copy())
+        return 0.3 * noisy + has_text[:, None, None].astype(np.float32)
+
+    noise = _noise().astype(np.float32)
+    _samples(denoise, noise, 5, guidance, fixed=fixed)
+    assert len(asked) == 5
+    for rows in asked:
+        assert len(rows) == SHAPE[0] * (1 if guidance == 1 else 2)
+        for row in rows:
+            assert np.array_equal(row[fixed.mask], fixed.features[fixed.mask])
+    assert np.array_equal(asked[0][: SHAPE[0], ~fixed.mask], noise[:, ~fixed.mask])
+
+
+def test_the_rest_is_as_if_the_denoiser_had_known_the_fixed_values():
+    """A denoiser that says something else of them is not believed, and what it says of the rest is
+    not changed: here it copies the first column, which is fixed, to all others."""
+    fixed = Fixed(_fixed().features, np.arange(5) == np.zeros((8, 1)))
+
+    def denoise(noisy, time, has_text):
+        clean = np.repeat(noisy[..., :1], 5, axis=-1)
+        clean[..., 0] = 99.0
+        return clean
+
+    found = _samples(denoise, _noise(), 6, 1.0, fixed=fixed)
+    expected = np.broadcast_to(fixed.features[:, :1], SHAPE)
+    assert np.abs(found - expected).max() < 1e-5
+
+
+def test_nothing_fixed_is_as_without():
+    def denoise(noisy, time, has_text):
+        return 0.3 * noisy + has_text[:, None, None].astype(np.float32)
+
+    nothing = Fixed(_fixed().features, np.zeros(SHAPE[1:], dtype=bool))
+    found = _samples(denoise, _noise(), 4, 2.0, fixed=nothing)
+    assert np.array_equal(found, _samples(denoise, _noise(), 4, 2.0))

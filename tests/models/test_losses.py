@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,12 +16,14 @@ from nestmotion.core.edit import concatenate
 from nestmotion.features import FeatureLayout, decode, encode
 from nestmotion.features.layout import CONTACT_JOINTS
 from nestmotion.models import LossWeights, MotionLoss
-from synthetic_corpus import moving, still
+from synthetic_corpus import STANDING_M, moving, still
 
 SK = canonical_skeleton()
 LAYOUT = FeatureLayout()
 FPS = 20.0
-TERMS = {"features", "position", "velocity", "acceleration", "contact", "total"}
+TERMS = {"features", "position", "velocity", "acceleration", "contact", "ground", "total"}
+# Weights of what is learned of texts, which a motion's loss has no use for.
+OF_TEXTS = {"sentence", "phrase", "turns", "order"}
 
 
 def _loss(weights: LossWeights | None = None, mean: float = 0.0, std: float = 1.0) -> MotionLoss:
@@ -84,6 +88,7 @@ def test_the_truth_costs_nothing():
     assert terms["position"] < 1e-10
     assert terms["velocity"] < 1e-7
     assert terms["acceleration"] < 1e-4
+    assert terms["ground"] < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -91,12 +96,16 @@ def test_the_truth_costs_nothing():
     [
         ("root_path", slice(None), {"features"}),
         ("root_heading", slice(None), {"features"}),
-        ("root_height", slice(None), {"features"}),
+        ("root_height", slice(None), {"features"}),  # raised: -0.1 would go under the floor
         ("root_height", slice(5, 6), {"features", "velocity", "acceleration", "contact"}),
         ("root_velocity", slice(None), {"features", "velocity", "contact"}),
         ("heading_velocity", slice(None), {"features", "velocity", "contact"}),
-        ("rotations", slice(None), {"features", "position", "velocity", "acceleration"}),
-        ("rotations", slice(5, 6), {"features", "position", "velocity", "acceleration", "contact"}),
+        ("rotations", slice(None), {"features", "position", "velocity", "acceleration", "ground"}),
+        (
+            "rotations",
+            slice(5, 6),
+            {"features", "position", "velocity", "acceleration", "contact", "ground"},
+        ),
         ("joint_positions", slice(None), {"features"}),
         ("joint_velocities", slice(None), {"features"}),
         ("contacts", slice(None), {"features"}),
@@ -139,9 +148,15 @@ def test_every_term_by_its_formula():
     assert float(terms["acceleration"]) == pytest.approx(acceleration, rel=1e-4)
     assert float(terms["contact"]) == pytest.approx(contact, rel=1e-4)
     assert float(terms["features"]) == pytest.approx(square.mean(), rel=1e-4)
-    total = sum(weight * terms[name] for name, weight in vars(LossWeights()).items() if name != "root")
+    lowest = wanted[:, feet, 1] + target[0, :, LAYOUT["root_height"]].numpy()
+    depth = np.minimum(lowest, 0) - joints[:, feet, 1] - predicted[0, :, LAYOUT["root_height"]].numpy()
+    ground = np.mean(np.maximum(depth, 0) ** 2)
+    assert float(terms["ground"]) == pytest.approx(ground, rel=1e-3)
+    weights = {name: w for name, w in vars(LossWeights()).items() if name not in OF_TEXTS | {"root"}}
+    total = sum(weight * terms[name] for name, weight in weights.items())
     assert float(terms["total"]) == pytest.approx(float(total), rel=1e-6)
     assert min(position, velocity, contact) > 1e-4
+    assert ground > 1e-7
 
 
 def test_contact_is_the_speed_of_feet_that_stand():
@@ -153,6 +168,54 @@ def test_contact_is_the_speed_of_feet_that_stand():
     flying = target.clone()
     flying[..., LAYOUT["contacts"]] = 0
     assert float(_loss()(predicted, flying, valid)["contact"]) == 0
+
+
+def test_ground_is_the_depth_of_feet_under_the_floor():
+    """A body 0.2 m too low: (0.2 m)^2 for the toes, which touch the floor, less for the ankles."""
+    target, valid = _batch(still(20))
+    ankle = float(SK.rest_positions_m[SK.index("left_ankle"), 1] + STANDING_M)
+    assert 0.01 < ankle < 0.2
+    expected = (0.2**2 + (0.2 - ankle) ** 2) / 2
+    found = _loss()(_changed(target, "root_height", -0.2), target, valid)["ground"]
+    assert float(found) == pytest.approx(expected, rel=1e-3)
+    assert float(_loss()(_changed(target, "root_height", 0.2), target, valid)["ground"]) == 0
+
+
+def test_a_foot_may_be_under_the_floor_where_the_true_one_is():
+    target, valid = _batch(still(20))
+    sunk = _changed(target, "root_height", -0.2)
+    assert float(_loss()(sunk, sunk, valid)["ground"]) < 1e-12
+    deeper = _changed(target, "root_height", -0.3)
+    assert float(_loss()(deeper, sunk, valid)["ground"]) == pytest.approx(0.1**2, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["position", "velocity", "acceleration", "contact", "ground"])
+def test_each_weight_weighs_its_own_term(name):
+    target, valid = _batch(concatenate([moving(20), still(20)]))
+    predicted = _changed(target, "rotations", 0.05)
+    predicted[..., LAYOUT["root_height"]] -= 0.1
+    predicted[..., LAYOUT["root_velocity"]] += 0.3
+    base = _loss()(predicted, target, valid)
+    weights = replace(LossWeights(), **{name: getattr(LossWeights(), name) + 2.0})
+    terms = _loss(weights)(predicted, target, valid)
+    assert float(terms["total"] - base["total"]) == pytest.approx(2 * float(base[name]), rel=1e-3)
+    assert float(base[name]) > 1e-3
+
+
+def test_the_shipped_weights():
+    assert vars(LossWeights()) == {
+        "features": 1.0,
+        "root": 3.0,
+        "position": 3.0,
+        "velocity": 0.3,
+        "acceleration": 0.001,
+        "contact": 1.0,
+        "ground": 10.0,
+        "sentence": 0.02,
+        "phrase": 0.02,
+        "turns": 0.1,
+        "order": 0.1,
+    }
 
 
 def test_padding_costs_nothing():
@@ -181,14 +244,14 @@ def test_normalisation_is_undone_before_kinematics():
     predicted = _changed(target, "rotations", 0.05)
     plain = _loss()(predicted, target, valid)
     normalized = _loss(mean=0.5, std=2.0)((predicted - 0.5) / 2, (target - 0.5) / 2, valid)
-    for name in ("position", "velocity", "acceleration", "contact"):
+    for name in ("position", "velocity", "acceleration", "contact", "ground"):
         assert float(normalized[name]) == pytest.approx(float(plain[name]), rel=1e-3), name
     assert float(normalized["features"]) == pytest.approx(float(plain["features"]) / 4, rel=1e-4)
 
 
 def test_one_everywhere_is_an_error_of_one_and_the_root_counts_more():
     target, valid = _batch(still(8))
-    only = LossWeights(root=3.0, position=0, velocity=0, acceleration=0, contact=0)
+    only = LossWeights(root=3.0, position=0, velocity=0, acceleration=0, contact=0, ground=0)
     terms = _loss(only)(target + 1, target, valid)
     assert set(terms) == {"features", "total"}
     assert float(terms["features"]) == pytest.approx(1.0, rel=1e-5)

@@ -6,9 +6,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from nestmotion.training.onnx_files import compress_weights
+from nestmotion.training.onnx_files import compress_weights, save_onnx
 
 ROWS, COLUMNS = 96, 64
 
@@ -105,3 +106,24 @@ def test_small_and_whole_numbers_are_left_alone():
     stored = _stored(model)
     assert np.array_equal(stored["counts"], counts)
     assert np.array_equal(stored["bias"], _weights()["bias"])
+
+
+class _Twice(torch.nn.Module):
+    def forward(self, x: torch.Tensor, flag: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return 2 * x, torch.where(flag[:, None], x.sum(dim=1, keepdim=True), -1.0)
+
+
+def test_several_outputs_by_name_at_any_size(tmp_path):
+    path = tmp_path / "twice.onnx"
+    inputs = {"x": torch.ones(2, 3), "flag": torch.tensor([True, False])}
+    rows, columns = torch.export.Dim("rows"), torch.export.Dim("columns")
+    shapes = {"x": {0: rows, 1: columns}, "flag": {0: rows}}
+    save_onnx(_Twice(), inputs, ("double", "total"), shapes, "float16", path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert [value.name for value in session.get_inputs()] == ["x", "flag"]
+    assert [value.name for value in session.get_outputs()] == ["double", "total"]
+    x = np.arange(15, dtype=np.float32).reshape(3, 5)
+    double, total = session.run(None, {"x": x, "flag": np.array([True, False, True])})
+    assert np.array_equal(double, 2 * x)
+    assert total.tolist() == [[10], [-1], [60]]
+    assert [file.name for file in tmp_path.iterdir()] == ["twice.onnx"]
