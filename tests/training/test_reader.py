@@ -92,8 +92,8 @@ def test_variants_have_a_label_for_each_word_and_make_sound_trees(texts):
     found = {labelled.text for labelled in made}
     assert any(text.lower().startswith("walk ") for text in found)
     assert any(text[0].isupper() for text in found)
-    assert any(text.lower().startswith(("before ", "after ", "while ", "when ")) for text in found)
-    assert len(made[-1].labels) > max(len(labelled.labels) for labelled in captions) - 1
+    longest = max(len(labelled.labels) for labelled in captions)
+    assert max(len(labelled.labels) for labelled in made) > 1.5 * longest  # joined
 
 
 def test_a_reader_learns_and_reads_the_same_from_its_file(texts, encoder_folder, tmp_path):
