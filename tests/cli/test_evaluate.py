@@ -18,10 +18,9 @@ from synthetic_corpus import MemorySource, captioned_trial
 
 SAYINGS = ("a person walks forward", "someone turns left", "a man waves", "a person jumps")
 
-needs_default = pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(
     not default_evaluator_path().is_dir(), reason="the evaluator is not in the package yet"
 )
-pytestmark = needs_default
 
 
 def make_corpus(folder, folds=(0, 1)):
@@ -115,6 +114,23 @@ def test_the_shipped_evaluator_is_small_and_saw_no_clip_of_its_fold():
     record = Evaluator.load().record
     assert 0 not in record["folds"]
     assert record["test"]["clips"] > 300
+
+
+@pytest.mark.slow
+def test_an_evaluator_is_trained_and_going_on_changes_nothing(tmp_path, capsys):
+    make_corpus(tmp_path / "corpus", folds=(0, 1, 1))
+    network = ["--network.width", "24", "--network.heads", "2", "--network.motion-layers", "1"]
+    share = ["--validation-share", "0.6", "--epochs", "2", "--batch-size", "2", "--members", "1"]
+    command = ["train-evaluator", "--corpus", f"{tmp_path}/corpus", "--out", f"{tmp_path}/run"]
+    assert main([*command, *network, *share]) == 0
+    printed = capsys.readouterr().out
+    assert "test: 4 clips, top 1 " in printed
+    record = Evaluator.load(tmp_path / "run" / "evaluator").record
+    assert record["members"][0]["trained"]["epoch"] in (0, 1, 2)
+    assert main([*command, "--resume"]) == 0
+    assert capsys.readouterr().out.endswith("run/evaluator: is there already\n")
+    assert main(command) == 2
+    assert "is not empty; use --resume to continue it" in capsys.readouterr().err
 
 
 def test_missing_fold(one_line, tmp_path):

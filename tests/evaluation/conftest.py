@@ -44,14 +44,18 @@ def evaluator_run(tmp_path_factory):
 
     Gives (run folder, corpus, text encoder's folder, settings, data); fold 0 is its test fold.
     """
-    import json
-    from dataclasses import asdict
+    from dataclasses import replace
 
     from nestmotion.corpus import PreparedCorpus, prepare
     from nestmotion.evaluation.evaluator_data import EvaluatorData, PairConfig
     from nestmotion.evaluation.evaluator_network import NetworkConfig
     from nestmotion.evaluation.export_evaluator import export_evaluator
-    from nestmotion.evaluation.train_evaluator import EvaluatorConfig, train_evaluator
+    from nestmotion.evaluation.train_evaluator import (
+        EvaluatorConfig,
+        member_folder,
+        train_evaluator,
+        write_evaluator_config,
+    )
     from nestmotion.text import TextEncoder
     from synthetic_corpus import MemorySource, captioned_trial
     from synthetic_text_encoder import write_text_encoder
@@ -80,9 +84,11 @@ def evaluator_run(tmp_path_factory):
     encoder = TextEncoder.load(base / "text")
     data = EvaluatorData(corpus, encoder, config.folds, config.validation_share, config.pairs)
     run = base / "run"
-    run.mkdir()
-    (run / "config.json").write_text(json.dumps(asdict(config)))
-    train_evaluator(config, data, run)
+    write_evaluator_config(run, config)
+    for k in range(config.members):
+        own = replace(config, seed=config.seed + k)
+        write_evaluator_config(member_folder(run, k), own)
+        train_evaluator(own, data, member_folder(run, k))
     export_evaluator(run, corpus, base / "text", base / "evaluator")
     return run, corpus, base / "text", config, data
 

@@ -14,8 +14,10 @@ from nestmotion.core.errors import OutputError, SettingsError, TrainingError
 from nestmotion.corpus.splits import is_validation_clip
 from nestmotion.evaluation.evaluator import Evaluator, group_hash, normal_text
 from nestmotion.evaluation.evaluator_data import EvaluatorData
+from nestmotion.evaluation.evaluator_network import EvaluatorNetwork, Members
 from nestmotion.evaluation.export_evaluator import export_evaluator, read_evaluator_config
-from nestmotion.evaluation.train_evaluator import train_evaluator
+from nestmotion.evaluation.motion_inputs import padded_inputs
+from nestmotion.evaluation.train_evaluator import BEST, member_folder, train_evaluator
 from nestmotion.text import TextEncoder, mirror_text
 from nestmotion.training.checkpoint import load_ema
 
@@ -59,9 +61,8 @@ def test_a_network_this_small_learns_forty_pairs(evaluator_run, tmp_path):
 
 
 def test_resuming_gives_the_same_weights_to_the_last_bit(evaluator_run, tmp_path):
-    from nestmotion.evaluation.evaluator_network import EvaluatorNetwork
-
     run, _, _, config, data = evaluator_run
+    run = member_folder(run, 0)
     train_evaluator(config, data, tmp_path, stop_after_steps=3)
     train_evaluator(config, data, tmp_path, resume=True)
     straight, resumed = EvaluatorNetwork(config.network), EvaluatorNetwork(config.network)
@@ -75,22 +76,21 @@ def test_resuming_gives_the_same_weights_to_the_last_bit(evaluator_run, tmp_path
 
 
 def test_the_file_says_what_the_torch_network_says(evaluator_run, evaluator_folder):
-    from nestmotion.evaluation.evaluator_network import EvaluatorNetwork
-    from nestmotion.evaluation.motion_inputs import padded_inputs
-    from nestmotion.evaluation.train_evaluator import BEST
-
     run, corpus, text, config, _ = evaluator_run
-    network = EvaluatorNetwork(config.network).eval()
-    load_ema(run / BEST, network)
+    networks = [EvaluatorNetwork(config.network).eval() for _ in range(config.members)]
+    for k, network in enumerate(networks):
+        load_ema(member_folder(run, k) / BEST, network)
     motions = [corpus.motion(c) for c in corpus.clips[:5]]
     evaluator = Evaluator.load(evaluator_folder, text)
     vectors = evaluator.embed_motions(motions)
     inputs, valid = padded_inputs([m.positions_m for m in motions])
     with torch.no_grad():
-        expected = network.motion(torch.from_numpy(inputs), torch.from_numpy(valid)).numpy()
-    assert vectors == pytest.approx(expected, abs=5e-3)  # float16 weights
+        given = torch.from_numpy(inputs), torch.from_numpy(valid)
+        expected = Members([network.motion for network in networks])(*given).numpy()
+    assert vectors == pytest.approx(expected, abs=0.02)  # weights of eight bits
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(5), abs=1e-5)
     texts = evaluator.embed_texts(["someone walks", "a person waves the left hand", "someone walks"])
-    assert texts.shape == (3, 16)
+    assert texts.shape == (3, 32)
     assert (texts[0] == texts[2]).all()
     assert np.linalg.norm(texts, axis=1) == pytest.approx(np.ones(3), abs=1e-3)
 

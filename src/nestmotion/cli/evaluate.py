@@ -52,6 +52,7 @@ def run(
     seed: int = 0,
     steps: int | None = None,
     guidance: float | None = None,
+    raw: bool = False,
     threads: int = 1,
     force: bool = False,
 ) -> None:
@@ -71,6 +72,7 @@ def run(
         seed: The same seed gives the same results.
         steps: Sampler steps; the bundle's own when not given.
         guidance: How strictly to follow the text; the bundle's own when not given.
+        raw: Leave out the post-processing that makes standing feet stand.
         threads: CPU threads.
         force: Replace results that are there.
     """
@@ -97,10 +99,12 @@ def run(
                 samples,
                 steps,
                 guidance,
+                not raw,
                 lambda done: bars.update(task, completed=done),
             )
         source = {"bundle": model.bundle.name, "bundle_digest": model.bundle.digest, "seed": seed}
         source |= {"samples": samples, "steps": steps, "guidance": guidance}
+        source |= {"postprocess": not raw}
         measured = _Measured(clips, [m[0] for m in made], made if samples > 1 else [], source)
     results = evaluate_motions(
         measured.motions,

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from nestmotion.corpus import PreparedCorpus
 from nestmotion.evaluation.evaluator_data import EvaluatorData
 from nestmotion.evaluation.export_evaluator import export_evaluator, read_evaluator_config
-from nestmotion.evaluation.train_evaluator import EvaluatorConfig, train_evaluator
+from nestmotion.evaluation.train_evaluator import (
+    EvaluatorConfig,
+    member_folder,
+    train_evaluator,
+    write_evaluator_config,
+)
 from nestmotion.text import TextEncoder
+from nestmotion.training.checkpoint import FILE as CHECKPOINT
 from nestmotion.training.run_folder import claim_run
 from nestmotion.training.text_encoder import text_encoder_folder
 
@@ -41,19 +46,24 @@ def run(
     prepared = PreparedCorpus.open(corpus)
     if not resume:
         claim_run(out)
-    folder = text_encoder_folder(config.text_encoder, out)
-    encoder = TextEncoder.load(folder, config.threads)
+    write_evaluator_config(out, config)
+    texts = text_encoder_folder(config.text_encoder, out)
+    encoder = TextEncoder.load(texts, config.threads)
     data = EvaluatorData(prepared, encoder, config.folds, config.validation_share, config.pairs)
-    if not resume:
-        (out / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n", "utf-8")
     with Progress() as bars:
-        task = bars.add_task("training", total=None)
+        for k in range(config.members):
+            task = bars.add_task(f"member {k}", total=None)
 
-        def step(done: int, total: int, terms: dict[str, float]) -> None:
-            bars.update(task, completed=done, total=total)
+            def step(done: int, total: int, terms: dict[str, float], task: TaskID = task) -> None:
+                bars.update(task, completed=done, total=total)
 
-        train_evaluator(config, data, out, resume, step)
-    record = export_evaluator(out, prepared, folder, out / "evaluator")
+            folder, own = member_folder(out, k), replace(config, seed=config.seed + k)
+            write_evaluator_config(folder, own)
+            train_evaluator(own, data, folder, (folder / CHECKPOINT).exists(), step)
+    if (out / "evaluator").exists():
+        print(f"{out / 'evaluator'}: is there already")
+        return
+    record = export_evaluator(out, prepared, texts, out / "evaluator")
     for split in ("validation", "test"):
         if record[split]:
             top1, _, top3 = (record[split][f"top{k}"][0] for k in (1, 2, 3))

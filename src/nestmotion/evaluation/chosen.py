@@ -43,7 +43,7 @@ def chosen_clips(corpus: PreparedCorpus, split: Split, record: dict[str, Any]) -
         where = f"in the held-out groups of folds {', '.join(map(str, folds))}"
     if len(clips) < 2:
         raise SettingsError(
-            f"{corpus.folder}: {len(clips) or 'no'} captioned {'clip' if len(clips) < 2 else 'clips'} "
+            f"{corpus.folder}: {len(clips) or 'no'} captioned clip{'' if clips else 's'} "
             f"{where} ({split} split); it takes at least two"
         )
     return clips
@@ -72,6 +72,7 @@ def generate_motions(
     samples: int,
     steps: int | None = None,
     guidance: float | None = None,
+    postprocess: bool = True,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[list[Motion]]:
     """`samples` motions of each clip's caption, of the clip's own length.
@@ -86,7 +87,13 @@ def generate_motions(
         own_seed = zlib.crc32(f"{seed} {clip.clip_id}".encode())
         try:
             motions = model.generate(
-                caption_of(clip), seconds, own_seed, samples, steps=steps, guidance=guidance
+                caption_of(clip),
+                seconds,
+                own_seed,
+                samples,
+                steps=steps,
+                guidance=guidance,
+                postprocess=postprocess,
             )
         except NestmotionError as error:
             raise type(error)(f"clip {clip.clip_id}: {error}") from None

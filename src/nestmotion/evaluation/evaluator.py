@@ -124,7 +124,7 @@ class Evaluator:
         for a in range(0, len(order), _AT_ONCE):
             part = order[a : a + _AT_ONCE]
             inputs, valid = padded_inputs([positions_m[k] for k in part])
-            (vectors,) = self._motion.run(None, {"inputs": inputs, "valid": valid})
+            (vectors,) = self._motion.run(None, {"values": inputs, "valid": valid})
             rows.update(zip(part.tolist(), vectors, strict=True))
         return np.stack([rows[k] for k in range(len(order))])
 
@@ -136,7 +136,7 @@ class Evaluator:
         for a in range(0, len(ordered), _AT_ONCE):
             part = ordered[a : a + _AT_ONCE]
             tokens, valid = padded_tokens([states[text][0] for text in part])
-            (rows,) = self._text.run(None, {"tokens": tokens, "valid": valid})
+            (rows,) = self._text.run(None, {"values": tokens, "valid": valid})
             vectors.update(zip(part, rows, strict=True))
         return np.stack([vectors[text] for text in texts])
 

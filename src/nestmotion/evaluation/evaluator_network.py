@@ -8,6 +8,7 @@ the generators, so that a generator cannot please it by construction.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,7 @@ from nestmotion.models.blocks import sinusoids
 
 __all__ = [
     "EvaluatorNetwork",
+    "Members",
     "MotionEncoder",
     "NetworkConfig",
     "TextEmbedder",
@@ -141,6 +143,19 @@ class EvaluatorNetwork(nn.Module):
     @property
     def scale(self) -> Float[Tensor, ""]:
         return self.log_scale.clamp(max=math.log(50.0)).exp()
+
+
+class Members(nn.Module):
+    """Encoders trained apart, as one: their vectors side by side, of unit length together, so that a
+    cosine is the mean of the members' cosines."""
+
+    def __init__(self, encoders: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleList(encoders)
+
+    def forward(self, values: Tensor, valid: Tensor) -> Float[Tensor, "b e"]:
+        vectors = [encoder(values, valid) for encoder in self.encoders]
+        return torch.cat(vectors, dim=-1) / math.sqrt(len(vectors))
 
 
 def contrastive_loss(

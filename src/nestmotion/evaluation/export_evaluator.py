@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,10 @@ from nestmotion.corpus import PreparedCorpus
 from nestmotion.corpus.splits import is_validation_clip
 from nestmotion.evaluation.evaluator import FILES, FORMAT, MANIFEST, Evaluator, group_hash
 from nestmotion.evaluation.evaluator_checks import report
-from nestmotion.evaluation.evaluator_network import EvaluatorNetwork, NetworkConfig
+from nestmotion.evaluation.evaluator_network import EvaluatorNetwork, Members
 from nestmotion.evaluation.measures import joint_speeds_m_s
 from nestmotion.evaluation.motion_inputs import INPUT_SIZE, PATCH_FRAMES
-from nestmotion.evaluation.train_evaluator import BEST, EvaluatorConfig
+from nestmotion.evaluation.train_evaluator import BEST, EvaluatorConfig, member_folder
 from nestmotion.training.checkpoint import load_ema
 from nestmotion.training.onnx_files import save_onnx
 
@@ -45,24 +47,38 @@ def read_evaluator_config(run: Path) -> EvaluatorConfig:
 def export_evaluator(
     run: Path, corpus: PreparedCorpus, text_encoder: Path, out: Path
 ) -> dict[str, Any]:
-    """Write the weights that did best on the validation groups to the folder `out`, with
-    evaluator.json, and return what that says.
+    """Write the run's members, each with the weights that did best on the validation groups, to the
+    folder `out`, with evaluator.json, and return what that says.
 
     The corpus must be the one the run was trained on. Only here are the folds that were not trained
-    on looked at: their retrieval is reported. Raises OutputError when `out` is not empty.
+    on looked at: their retrieval is reported. Raises OutputError when `out` is not empty, TrainingError
+    when a member is missing.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out}: is not empty; choose another folder")
+    fresh = out.with_name(f".{out.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        record = _export(run, corpus, text_encoder, fresh)
+        if out.exists():
+            out.rmdir()
+        fresh.rename(out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return record
+
+
+def _export(run: Path, corpus: PreparedCorpus, text_encoder: Path, out: Path) -> dict[str, Any]:
     config = read_evaluator_config(run)
-    network = EvaluatorNetwork(config.network)
-    progress = load_ema(run / BEST, network)
-    out.mkdir(parents=True, exist_ok=True)
-    _save_networks(network.eval(), config.network, out)
-    trained = [
-        c
-        for c in corpus.select(config.folds)
-        if not is_validation_clip(c.group, config.validation_share)
-    ]
+    members = [member_folder(run, k) for k in range(config.members)]
+    networks = [EvaluatorNetwork(read_evaluator_config(member).network) for member in members]
+    pairs = zip(members, networks, strict=True)
+    progress = [load_ema(member / BEST, network) for member, network in pairs]
+    _save_networks(networks, config.network.text_size, out)
+    clips = corpus.select(config.folds)
+    held_out = [c for c in clips if is_validation_clip(c.group, config.validation_share)]
+    trained = [c for c in clips if not is_validation_clip(c.group, config.validation_share)]
     speeds = [joint_speeds_m_s(corpus.motion(c).positions_m, corpus.fps) for c in trained]
     limit = np.percentile(np.concatenate(speeds), JUMP_PERCENTILE, axis=0)
     record: dict[str, Any] = {
@@ -72,18 +88,18 @@ def export_evaluator(
         "groups_seen": sorted({group_hash(c.group) for c in trained}),
         "text_encoder": sha256_of(text_encoder / "text_encoder.onnx"),
         "joint_speed_limit_m_s": [round(float(x), 3) for x in limit],
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "settings": asdict(config),
-        "trained": asdict(progress),
+        "parameters": sum(p.numel() for network in networks for p in network.parameters()),
+        "members": [
+            {"settings": asdict(read_evaluator_config(member)), "trained": asdict(done)}
+            for member, done in zip(members, progress, strict=True)
+        ],
         "corpus": {k: corpus.manifest[k] for k in ("source", "clips", "captioned_clips", "files")},
         "files": {name: sha256_of(out / name) for name in FILES},
     }
     _write(out, record)
     evaluator = Evaluator.load(out, text_encoder, config.threads)
-    captioned = [c for c in corpus.select(config.folds) if c.captions]
-    validation = [c for c in captioned if is_validation_clip(c.group, config.validation_share)]
     test = [c for c in corpus.clips if c.fold not in config.folds and c.captions]
-    record["validation"] = report(evaluator, corpus, validation)
+    record["validation"] = report(evaluator, corpus, [c for c in held_out if c.captions])
     record["test"] = report(evaluator, corpus, test) if test else None
     _write(out, record)
     return record
@@ -93,20 +109,22 @@ def _write(out: Path, record: dict[str, Any]) -> None:
     (out / MANIFEST).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
-def _save_networks(network: EvaluatorNetwork, config: NetworkConfig, out: Path) -> None:
+def _save_networks(networks: Sequence[EvaluatorNetwork], text_size: int, out: Path) -> None:
     batch = torch.export.Dim("batch")
     patches = torch.export.Dim("patches", max=4096)
     frames = PATCH_FRAMES * patches
     inputs = {
-        "inputs": torch.randn(2, 4 * PATCH_FRAMES, INPUT_SIZE),
+        "values": torch.randn(2, 4 * PATCH_FRAMES, INPUT_SIZE),
         "valid": torch.ones(2, 4 * PATCH_FRAMES, dtype=torch.bool),
     }
     shapes: dict[str, dict[int, Any]] = {name: {0: batch, 1: frames} for name in inputs}
-    save_onnx(network.motion, inputs, "vector", shapes, "float16", out / "motion.onnx")
+    motion = Members([network.motion for network in networks]).eval()
+    save_onnx(motion, inputs, "vector", shapes, "int8", out / "motion.onnx")
     length = torch.export.Dim("length", max=512)
     tokens = {
-        "tokens": torch.randn(2, 16, config.text_size),
+        "values": torch.randn(2, 16, text_size),
         "valid": torch.ones(2, 16, dtype=torch.bool),
     }
     shapes = {name: {0: batch, 1: length} for name in tokens}
-    save_onnx(network.text, tokens, "vector", shapes, "float16", out / "text.onnx")
+    text = Members([network.text for network in networks]).eval()
+    save_onnx(text, tokens, "vector", shapes, "int8", out / "text.onnx")

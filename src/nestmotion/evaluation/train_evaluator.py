@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from nestmotion.training.loop import learning_rate_share
 from nestmotion.training.optimizer import Optimizer
 from nestmotion.training.run_folder import RunLog
 
-__all__ = ["BEST", "EvaluatorConfig", "train_evaluator"]
+__all__ = ["BEST", "EvaluatorConfig", "member_folder", "train_evaluator", "write_evaluator_config"]
 
 BEST = "best"
 _VALIDATION_DRAWS = 40
@@ -41,6 +41,7 @@ _TEXTS_AT_ONCE = 64
 class EvaluatorConfig:
     """One training run of an evaluator.
 
+    members: networks trained apart, with seeds from `seed` on, that judge together.
     folds: trained on; the others are never looked at. validation_share: of their groups, held out to
         choose the weights by; the default is that of the generators.
     text_encoder: "default" for that of the bundle in the package, or the folder of a bundle.
@@ -57,13 +58,25 @@ class EvaluatorConfig:
         )
     )
     text_encoder: str = "default"
-    epochs: int = 80
+    members: int = 2
+    epochs: int = 40
     batch_size: int = 128
     seed: int = 0
     bfloat16: bool = True
     threads: int = 1
     checkpoint_minutes: float = 2.0
     validate_epochs: int = 4
+
+
+def member_folder(run: Path, member: int) -> Path:
+    """Where a run keeps one of its members."""
+    return run / f"member-{member}"
+
+
+def write_evaluator_config(run: Path, config: EvaluatorConfig) -> None:
+    """Make the folder of a run, or of a member, with its settings."""
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n", "utf-8")
 
 
 class _Trainer:
@@ -163,8 +176,9 @@ def train_evaluator(
     progress: Callable[[int, int, dict[str, float]], None] = lambda step, total, terms: None,
     stop_after_steps: int | None = None,
 ) -> Progress:
-    """Train to the end (or for `stop_after_steps` more steps), leaving a checkpoint in `run`, and in
-    `run`/best the weights with the best mean of top 1 to 3 on the validation groups.
+    """Train one member to the end (or for `stop_after_steps` more steps), leaving in its folder `run`
+    a checkpoint, and in `run`/best the weights with the best mean of top 1 to 3 on the validation
+    groups.
 
     With `resume`, goes on from the run's checkpoint. `progress(step, total, terms)` is told of every
     step. Raises TrainingError when the loss is no number any more or there is nothing to resume.
