@@ -22,6 +22,7 @@ from nestmotion.generate.sampler import Fixed, sample
 from nestmotion.text import EncodedText, SemanticTree, TextEncoder
 from nestmotion.text.nodes import tree_nodes
 from nestmotion.text.reader import TreeReader
+from nestmotion.text.tree import LEVELS
 from nestmotion.text.session import open_session
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class TextToMotion:
         steps, guidance: of the sampler; the bundle's own values, chosen on validation, when None.
         known: what the motion has to keep to (features/known.py): a start, keyframes, a path.
         postprocess: make standing feet stand (generate/postprocess.py); False gives the network's own.
-        Frame 0 stands over the origin facing +Z; y = 0 is the floor.
+        Frame 0 stands over the origin facing +Z (of what is known, if there is any); y = 0 is the floor.
         Raises PromptError when a value is out of range; warns (NestmotionWarning) when the prompt does
         not look like English.
         """
@@ -168,7 +169,8 @@ class TextToMotion:
 
     def read_tree(self, prompt: str, encoded: EncodedText) -> SemanticTree:
         """The semantic tree of a prompt, as deep as the bundle's network reads it."""
-        return self._reader.read(prompt, encoded).cut(self.bundle.manifest["semantic_depth"])
+        depth = self.bundle.manifest["semantic_depth"]
+        return self._reader.read(prompt, encoded, pieces=depth == len(LEVELS)).cut(depth)
 
     def _check_known(self, known: Known, seconds: float | None) -> None:
         if not self.bundle.manifest["controllable"]:
@@ -183,7 +185,9 @@ class TextToMotion:
 
     def _motion(self, features: np.ndarray, known: Known | None, postprocess: bool) -> Motion:
         given = known.mask if known is not None else None
-        motion = canonicalize(decode(features, self.bundle.skeleton, self.bundle.fps, given))
+        motion = decode(features, self.bundle.skeleton, self.bundle.fps, given)
+        # What is known has its place in the world; turning the motion would move it away from there.
+        motion = canonicalize(motion) if known is None else motion
         return make_feet_stand(motion) if postprocess else motion
 
     def _sample(

@@ -17,8 +17,9 @@ _SAME = 0.9
 
 def same_text(vectors: Float[Tensor, "n d"], limit: float = _SAME) -> Bool[Tensor, "n n"]:
     """Pairs of texts so near to one another that neither is a wrong match for the other's motion."""
-    unit = functional.normalize(vectors.float(), dim=-1)
-    return unit @ unit.T > limit
+    with torch.autocast(vectors.device.type, enabled=False):
+        unit = functional.normalize(vectors.float(), dim=-1)
+        return unit @ unit.T > limit
 
 
 def contrast(
@@ -32,8 +33,14 @@ def contrast(
     alike: pairs that are no wrong match of one another, beside the diagonal; they are left out.
     weight: of each pair; pairs of weight 0 are neither right nor wrong matches of others.
     """
+    # Cosines in bfloat16 would be off by more than what tells near texts apart.
+    with torch.autocast(a.device.type, enabled=False):
+        return _contrast(a.float(), b.float(), alike, weight)
+
+
+def _contrast(a: Tensor, b: Tensor, alike: Tensor, weight: Tensor) -> Tensor:
     n = len(a)
-    logits = functional.normalize(a.float(), dim=-1) @ functional.normalize(b.float(), dim=-1).T
+    logits = functional.normalize(a, dim=-1) @ functional.normalize(b, dim=-1).T
     logits = logits / TEMPERATURE
     own = torch.eye(n, dtype=torch.bool, device=a.device)
     left_out = (alike | (weight == 0)[None, :] | (weight == 0)[:, None]) & ~own

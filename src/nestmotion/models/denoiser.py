@@ -102,7 +102,8 @@ class Denoiser(nn.Module):
         time = torch.rand(len(clean), generator=generator).to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
         if not self.generative:
-            time, noise = torch.ones_like(time), torch.zeros_like(noise)
+            nothing = torch.zeros_like(targets.known)
+            return torch.zeros_like(clean), torch.ones_like(time), nothing
         signal, sigma = (x[:, None, None] for x in signal_and_noise(time))
         known = targets.known if self.controllable else torch.zeros_like(targets.known)
         return torch.where(known, clean, signal * clean + sigma * noise), time, known

@@ -11,6 +11,7 @@ from torch.nn import functional
 from nestmotion.core import canonical_skeleton
 from nestmotion.core.skeleton import Skeleton
 from nestmotion.features.layout import CONTACT_JOINTS, FeatureLayout
+from nestmotion.models.blocks import zero_linear
 
 __all__ = ["JointEmbed", "JointUnembed", "adjacency", "joint_columns"]
 
@@ -65,8 +66,12 @@ class _GraphConvolution(nn.Module):
 
 
 class JointEmbed(nn.Module):
-    """Frames to tokens by way of the joints: each joint's numbers and which of them are known, one
-    graph convolution, then all joints of `patch` frames to one token."""
+    """Frames to tokens: directly, and by way of the joints: each joint's numbers and which of them are
+    known, one graph convolution, then all joints of `patch` frames to one token.
+
+    The direct way starts at zero. Without it a joint's few channels are a needle's eye that learns
+    slowly (docs/adr/0011).
+    """
 
     columns: Tensor
     present: Tensor
@@ -86,6 +91,7 @@ class JointEmbed(nn.Module):
         self.bias = nn.Parameter(torch.zeros(joints, joint_width))
         self.graph = _GraphConvolution(joint_width, adjacency(skeleton, connected))
         self.out = nn.Linear(patch * joints * joint_width, width)
+        self.direct = zero_linear(patch * FeatureLayout.of(skeleton).size, width)
 
     def forward(
         self, x: Float[Tensor, "b t f"], known: Bool[Tensor, "b t f"]
@@ -96,11 +102,12 @@ class JointEmbed(nn.Module):
         both = torch.cat((numbers, flags), dim=-1)
         h = torch.einsum("btkc,kcd->btkd", both, self.weight) + self.bias
         h = self.graph(h)
-        return self.out(h.unflatten(1, (-1, self.patch)).flatten(2))
+        direct = self.direct(x.unflatten(1, (-1, self.patch)).flatten(2))
+        return direct + self.out(h.unflatten(1, (-1, self.patch)).flatten(2))
 
 
 class JointUnembed(nn.Module):
-    """Tokens to frames, the way of JointEmbed back; the last layer starts at zero."""
+    """Tokens to frames, both ways of JointEmbed back; both start at zero."""
 
     back: Tensor
 
@@ -118,9 +125,11 @@ class JointUnembed(nn.Module):
         self.graph = _GraphConvolution(joint_width, adjacency(skeleton, connected))
         self.weight = nn.Parameter(torch.zeros(joints, joint_width, numbers))
         self.bias = nn.Parameter(torch.zeros(joints, numbers))
+        self.direct = zero_linear(width, patch * FeatureLayout.of(skeleton).size)
 
     def forward(self, tokens: Float[Tensor, "b p d"]) -> Float[Tensor, "b t f"]:
         h = self.inner(tokens).unflatten(-1, self.shape).flatten(1, 2)
         h = self.graph(h)
         numbers = torch.einsum("btkc,kcd->btkd", h, self.weight) + self.bias
-        return numbers.flatten(-2)[..., self.back]
+        direct = self.direct(tokens).unflatten(-1, (self.shape[0], -1)).flatten(1, 2)
+        return direct + numbers.flatten(-2)[..., self.back]

@@ -150,7 +150,8 @@ class Nested(Denoiser):
         config = self.config
         token_valid = valid.unflatten(1, (-1, config.patch_frames)).any(dim=-1)
         coarse_valid = token_valid.unflatten(1, (-1, config.coarse_patches)).any(dim=-1)
-        fine = self.embed(noisy * valid[..., None], known) + self.place(token_valid)
+        frames = valid[..., None]
+        fine = self.embed(noisy * frames, known & frames) + self.place(token_valid)
         coarse = self.coarse_embed(_children_mean(fine, token_valid, config.coarse_patches))
         coarse = coarse + self.coarse_place(coarse_valid)
         moment = self.time(time)

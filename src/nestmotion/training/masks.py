@@ -21,7 +21,7 @@ _KINDS = {
     "joints": 0.06,
 }
 
-_END_EFFECTORS = ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle", "left_foot")
+_END_EFFECTORS = ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")
 
 
 def random_known(

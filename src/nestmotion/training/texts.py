@@ -109,7 +109,7 @@ def read_texts(
     stored = max(depth, _STORED_DEPTH)
     ordered = sorted(set(texts), key=lambda text: (len(text), text))
     path = (
-        cache / f"texts-{_key(ordered, f'{depth} {encoder.digest} {reader.digest}')}.npz"
+        cache / f"texts-{_key(ordered, f'{stored} {encoder.digest} {reader.digest}')}.npz"
         if cache is not None
         else None
     )
