@@ -48,7 +48,7 @@ HEARD = {
 }
 
 # What never learns, by the nature of a model: a clip without text is decoded from its own place.
-IDLE = {"clip-aligned": ["text.no_text"]}
+IDLE = {"clip-aligned": ["text.no_text"], "transformer": ["embed.weight"]}
 
 every_model = pytest.mark.parametrize("name", MODELS)
 
@@ -272,18 +272,9 @@ def test_every_parameter_learns(variant):
     name, config = VARIANTS[variant]
     model = changed_model(name, config).train()
     _terms(model)["total"].backward()
-    # The input of `transformer` is cos(pi/2) of the motion: not quite zero in float32.
     still = [key for key, p in model.named_parameters() if p.grad is None or p.grad.abs().max() < 1e-6]
     assert still == IDLE.get(name, [])
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
-
-
-def test_transformer_learns_nothing_of_its_input():
-    """It is cos(pi/2) of the motion, which is not quite zero in float32."""
-    model = changed_model("transformer")
-    _terms(model)["total"].backward()
-    of_input, beside = (p.grad.abs().max() for p in (model.embed.weight, model.embed.bias))
-    assert 0 < of_input < 1e-5 * beside
 
 
 @every_model
@@ -401,10 +392,10 @@ def test_a_model_without_its_local_branch_still_aligns_and_writes():
 
 
 def test_the_models_are_of_one_size():
-    """With the default settings for nested and twelve layers for the others, within ten percent."""
+    """With the default settings for nested and thirteen layers for the others, within ten percent."""
     count = {}
     for name in MODELS:
-        config = ModelConfig() if name == "nested" else ModelConfig(layers=12)
+        config = ModelConfig() if name == "nested" else ModelConfig(layers=13)
         count[name] = sum(p.numel() for p in build_model(name, config).parameters())
     assert max(count.values()) < 1.1 * min(count.values()), count
     assert min(count.values()) > 11e6

@@ -13,17 +13,37 @@ from safetensors import safe_open
 from torch import nn
 
 from nestmotion.core.errors import TrainingError
-from nestmotion.training.checkpoint import Progress, load_checkpoint, load_ema, save_checkpoint
+from nestmotion.training.checkpoint import (
+    Progress,
+    load_checkpoint,
+    load_ema,
+    read_progress,
+    save_checkpoint,
+)
+from nestmotion.training.config import OptimizerConfig
+from nestmotion.training.optimizer import Optimizer, build_optimizer
 
 PROGRESS = Progress(step=3, epoch=1, seconds=2.5)
+BOTH = OptimizerConfig(learning_rate=0.1, muon_rate=0.1)
 
 
-def _trained(seed: int = 0, width: int = 4) -> tuple[nn.Module, nn.Module, torch.optim.AdamW]:
-    """A small network after three steps, its average, and its optimizer."""
+class _Net(nn.Module):
+    """A matrix for Muon, and a norm for AdamW."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(3, width), nn.LayerNorm(width)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers[1](self.layers[0](x))
+
+
+def _trained(seed: int = 0, width: int = 4) -> tuple[nn.Module, nn.Module, Optimizer]:
+    """A small network after three steps, its average, and its optimizer, AdamW and Muon."""
     torch.manual_seed(seed)
-    model = nn.Sequential(nn.Linear(3, width), nn.LayerNorm(width))
+    model = _Net(width)
     ema = copy.deepcopy(model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    optimizer = build_optimizer(model, BOTH)
     for _ in range(3):
         optimizer.zero_grad()
         model(torch.randn(5, 3)).square().mean().backward()
@@ -31,12 +51,12 @@ def _trained(seed: int = 0, width: int = 4) -> tuple[nn.Module, nn.Module, torch
     return model, ema, optimizer
 
 
-def _state(model: nn.Module, ema: nn.Module, optimizer: torch.optim.AdamW) -> list[torch.Tensor]:
-    moments = optimizer.state_dict()["state"]
+def _state(model: nn.Module, ema: nn.Module, optimizer: Optimizer) -> list[torch.Tensor]:
+    moments = optimizer.state_tensors()
     return [
         *model.state_dict().values(),
         *ema.state_dict().values(),
-        *(moments[k][name] for k in sorted(moments) for name in sorted(moments[k])),
+        *(moments[key] for key in sorted(moments)),
     ]
 
 
@@ -52,7 +72,7 @@ def test_an_optimizer_that_took_no_step_goes_on_alike(tmp_path):
     saved = _trained(0)
     save_checkpoint(tmp_path, *saved, PROGRESS)
     model, ema = _trained(1)[:2]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    optimizer = build_optimizer(model, BOTH)
     load_checkpoint(tmp_path, model, ema, optimizer)
     for network, steps in ((saved[0], saved[2]), (model, optimizer)):
         steps.zero_grad()
@@ -67,7 +87,7 @@ def test_the_average_alone(tmp_path):
     saved = _trained(0)
     save_checkpoint(tmp_path, *saved, PROGRESS)
     network = _trained(1)[0]
-    assert load_ema(tmp_path, network) == PROGRESS
+    assert load_ema(tmp_path, network) == PROGRESS == read_progress(tmp_path)
     for found, ours in zip(network.parameters(), saved[1].parameters(), strict=True):
         assert torch.equal(found, ours)
 
@@ -132,6 +152,9 @@ def test_no_checkpoint(tmp_path):
     with pytest.raises(TrainingError) as error:
         load_ema(tmp_path, _trained()[0])
     path = tmp_path / "checkpoint.safetensors"
+    assert str(error.value) == f"{path}: no checkpoint there; train first"
+    with pytest.raises(TrainingError) as error:
+        read_progress(tmp_path)
     assert str(error.value) == f"{path}: no checkpoint there; train first"
 
 

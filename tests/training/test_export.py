@@ -17,29 +17,52 @@ from nestmotion.core import canonical_skeleton
 from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import BundleError, OutputError, TrainingError
 from nestmotion.corpus import PreparedCorpus, prepare
+from nestmotion.features.known import known_path
 from nestmotion.generate import Bundle, TextToMotion
-from nestmotion.generate.bundle import FILES
+from nestmotion.generate.bundle import FILES, TEXT_FILES
 from nestmotion.generate.length import LengthModel
-from nestmotion.models import build_model
+from nestmotion.models import Conditioned, Denoiser, build_model
 from nestmotion.text import TextEncoder
+from nestmotion.text.reader import reader_settings
 from nestmotion.training.checkpoint import load_ema
+from nestmotion.training.config import OptimizerConfig
 from nestmotion.training.data import training_clips
-from nestmotion.training.export import ExportSettings, export
+from nestmotion.training.export import ExportSettings, _export_network, export
 from nestmotion.training.loop import train
+from nestmotion.training.reader import ReaderConfig, ReaderNetwork, save_network
 from nestmotion.training.run_folder import claim_run, create_run
+from synthetic_batches import ONE, SMALL, THEN, WHILE, changed_model, condition
 from synthetic_corpus import MemorySource, captioned_trial
+from synthetic_text_encoder import SIZE
 
 SETTINGS = ExportSettings(name="tiny", steps=3, guidance=2.0)
 PROMPT = "a person walks to the left"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, corpus, config, data) -> Path:
-    """A run of a few steps, enough that no weight is zero any more."""
+def text_files(tmp_path_factory, text_encoder) -> Path:
+    """A folder with a text encoder and a reader that was taught nothing."""
+    folder = tmp_path_factory.mktemp("text") / "files"
+    shutil.copytree(text_encoder, folder)
+    network = ReaderNetwork(SIZE, ReaderConfig(width=8, dilations=(1,)))
+    save_network(network.eval(), folder / "reader.onnx")
+    (folder / "reader.json").write_text(json.dumps(reader_settings()), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, corpus, composed, config, composed_data, text_files) -> Path:
+    """A run of an epoch, enough that no weight is zero any more."""
     folder = tmp_path_factory.mktemp("export") / "run"
+    config = replace(
+        config,
+        epochs=1,
+        text_encoder=str(text_files),
+        optimizer=OptimizerConfig(warmup_steps=1, learning_rate=1e-2),
+    )
     claim_run(folder)
-    create_run(folder, config, corpus.manifest, data.normalizer)
-    train(replace(config, epochs=1), data, corpus.fps, folder)
+    create_run(folder, config, corpus, composed, composed_data.normalizer)
+    train(config, composed_data, folder)
     return folder
 
 
@@ -65,22 +88,33 @@ def test_the_manifest(bundle, config, corpus):
     network = build_model(config.model, config.network)
     record = manifest.pop("training")
     assert manifest == {
-        "format": 1,
+        "format": 2,
         "name": "tiny",
         "fps": 20.0,
+        "model": "nested",
+        "generative": True,
+        "controllable": True,
+        "semantic_depth": config.network.semantic_depth,
         "patch_frames": 4,
+        "frame_multiple": 16,
         "seconds": {"shortest": 1.0, "longest": 10.0},
         "sampling": {"steps": 3, "guidance": 2.0},
         "parameters": sum(p.numel() for p in network.parameters()),
         "files": {name: sha256_of(bundle / name) for name in FILES},
     }
     assert sorted(path.name for path in bundle.iterdir()) == sorted(("bundle.json", *FILES))
-    assert record["config"]["network"]["width"] == 32
-    assert record["progress"]["step"] == 6
-    assert [row["step"] for row in record["validation"]] == [6]
+    assert record["config"]["network"]["width"] == config.network.width
+    assert record["progress"]["step"] == 7
+    assert [row["step"] for row in record["validation"]] == [7]
     assert record["corpus"]["source"] == "memory"
     assert record["corpus"]["clips"] == corpus.manifest["clips"]
+    assert record["composed_clips"] == 18
     assert set(record["environment"]) >= {"git_commit", "packages", "python"}
+
+
+def test_what_reads_the_text_is_that_of_the_run(bundle, text_files):
+    for name in TEXT_FILES:
+        assert (bundle / name).read_bytes() == (text_files / name).read_bytes()
 
 
 def test_no_file_tells_where_it_was_made(bundle):
@@ -91,11 +125,11 @@ def test_no_file_tells_where_it_was_made(bundle):
         assert not [place for place in places if place.encode() in data], path.name
 
 
-def test_the_small_parts(bundle, data):
+def test_the_small_parts(bundle, composed_data):
     opened = Bundle.open(bundle)
     assert opened.skeleton == canonical_skeleton()
-    assert np.array_equal(opened.normalizer.mean, data.normalizer.mean)
-    assert np.array_equal(opened.normalizer.std, data.normalizer.std)
+    assert np.array_equal(opened.normalizer.mean, composed_data.normalizer.mean)
+    assert np.array_equal(opened.normalizer.std, composed_data.normalizer.std)
     licences = (bundle / "LICENCES.md").read_text("utf-8")
     assert "Synthetic motion, public domain." in licences
     assert "Nobody was recorded." in licences
@@ -117,7 +151,7 @@ def test_words_and_lengths_are_those_of_training_captions_alone(bundle, corpus, 
 # The network
 
 
-def _rounded_network(run: Path, config) -> torch.nn.Module:
+def _rounded_network(run: Path, config) -> Denoiser:
     """The averaged weights in torch, the large ones rounded to float16 as in the bundle."""
     network = build_model(config.model, config.network).eval()
     load_ema(run, network)
@@ -128,23 +162,51 @@ def _rounded_network(run: Path, config) -> torch.nn.Module:
     return network
 
 
-@pytest.mark.parametrize(("rows", "tokens", "valid_frames"), [(1, 1, 3), (2, 4, 16), (5, 50, 198)])
-def test_onnx_gives_torch_s_numbers_at_any_size(bundle, run, config, rows, tokens, valid_frames):
+def _inputs(rows: int, frames: int, valid_frames: int) -> dict[str, torch.Tensor]:
+    """Random inputs of a network; texts of as many nodes as the largest tree of the first `rows`."""
     generator = torch.Generator().manual_seed(0)
-    frames = 4 * tokens
-    inputs = {
-        "noisy": torch.randn(rows, frames, 273, generator=generator),
+    shape = (rows, frames, 273)
+    trees = [(ONE, THEN, WHILE)[k % 3] for k in range(rows)]
+    text = condition(*trees, without_text=[1])
+    size = (*text.node_kind.shape, 384)
+    return {
+        "noisy": torch.randn(shape, generator=generator),
         "time": torch.rand(rows, generator=generator),
-        "sentence": torch.randn(rows, 384, generator=generator),
-        "has_text": torch.rand(rows, generator=generator) < 0.5,
+        "known": torch.rand(shape, generator=generator) < 0.2,
         "valid": (torch.arange(frames) < valid_frames).expand(rows, -1),
+        **text.tensors(),
+        "sentence": torch.randn(rows, 384, generator=generator),
+        "node_vectors": torch.randn(size, generator=generator),
     }
+
+
+def _compare(path: Path, network: Denoiser, inputs: dict[str, torch.Tensor]) -> None:
     with torch.no_grad():
-        expected = _rounded_network(run, config)(**inputs).numpy()
-    session = onnxruntime.InferenceSession(bundle / "network.onnx", providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
-    assert np.abs(expected).max() > 1e-2
-    assert np.abs(found - expected).max() < 1e-4
+        clean, alignment = Conditioned(network)(**inputs)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_inputs()]
+    found = session.run(["clean", "alignment"], {name: inputs[name].numpy() for name in names})
+    assert clean.abs().max() > 1e-2
+    assert np.abs(found[0] - clean.numpy()).max() < 1e-4
+    assert np.abs(found[1] - alignment.numpy()).max() < 1e-4
+
+
+@pytest.mark.parametrize(("rows", "groups", "valid_frames"), [(1, 1, 3), (2, 2, 32), (5, 13, 198)])
+def test_onnx_gives_torch_s_numbers_at_any_size(bundle, run, config, rows, groups, valid_frames):
+    network = _rounded_network(run, config)
+    _compare(bundle / "network.onnx", network, _inputs(rows, 16 * groups, valid_frames))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["transformer", "diffusion", "clip-aligned"])
+def test_the_other_models_can_be_exported_too(tmp_path, name):
+    """With the inputs they heed: a model that hears only the sentence wants no nodes."""
+    network = changed_model(name, replace(SMALL, text_size=384, layers=2))
+    for parameter in network.parameters():
+        if parameter.numel() >= 4096:
+            parameter.data = parameter.data.half().float()
+    _export_network(network, tmp_path / "network.onnx")
+    _compare(tmp_path / "network.onnx", network, _inputs(3, 48, 41))
 
 
 # Generation
@@ -158,6 +220,19 @@ def test_the_bundle_generates(model):
     assert motion.metadata["steps"] == 3
     assert np.abs(motion.root_m[0, [0, 2]]).max() < 1.0
     assert np.abs(motion.positions_m - other.positions_m).max() > 1e-3
+
+
+def test_what_is_known_is_kept_and_each_moment_explained(model):
+    known = known_path(np.stack((np.zeros(40), np.linspace(0, 2, 40)), axis=1))
+    (found,) = model.explain(PROMPT, known=known, seed=7, postprocess=False)
+    assert len(found.motion) == 40
+    # A network of one epoch may begin turned away, and the motion is then turned as a whole.
+    away = np.linalg.norm((found.motion.root_m - found.motion.root_m[0])[:, [0, 2]], axis=1)
+    assert np.abs(away - np.linspace(0, 2, 40)).max() < 0.02
+    weight = found.alignment.weight
+    assert weight.shape == (len(found.alignment.tree.nodes), 40)
+    assert (weight[0] == 1).all()
+    assert max(node.level for node in found.alignment.tree.nodes) <= 4
 
 
 def test_the_same_seed_gives_the_same_motion(model):

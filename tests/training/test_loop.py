@@ -13,10 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 from nestmotion.core.errors import OutputError, TrainingError
-from nestmotion.models import ModelConfig, build_model
+from nestmotion.models import build_model
 from nestmotion.training.config import OptimizerConfig, TrainConfig
 from nestmotion.training.loop import learning_rate_share, train
 from nestmotion.training.run_folder import (
+    check_composed,
     check_corpus,
     claim_run,
     create_run,
@@ -25,15 +26,30 @@ from nestmotion.training.run_folder import (
     training_record,
 )
 
-FPS = 20.0
+# Batches an epoch of the corpus and config of conftest.py.
+PER_EPOCH = 7
+
+MOTION = {"features", "position", "velocity", "acceleration", "contact", "ground", "total"}
+ALIGNMENT = {"sentence", "phrase", "turns", "order"}
+
+# What must resume exactly besides `straight`: the other kind of network, the other optimizer with the
+# arithmetic that is used in earnest, a model without noise that draws from a generator all the same.
+OTHERS = {
+    "diffusion": {"model": "diffusion"},
+    "muon": {
+        "optimizer": OptimizerConfig(warmup_steps=4, learning_rate=1e-3, muon_rate=2e-3),
+        "bfloat16": True,
+    },
+    "clip-aligned": {"model": "clip-aligned"},
+}
 
 
 class _Run:
     """A run folder, and the losses of every step taken in it."""
 
-    def __init__(self, folder: Path, config: TrainConfig, data, manifest=None) -> None:
+    def __init__(self, folder: Path, config: TrainConfig, corpus, composed, data) -> None:
         claim_run(folder)
-        create_run(folder, config, manifest or {}, data.normalizer)
+        create_run(folder, config, corpus, composed, data.normalizer)
         self.folder, self.config, self.data = folder, config, data
         self.losses: dict[int, dict[str, float]] = {}
 
@@ -43,7 +59,7 @@ class _Run:
             if step == stop_at:
                 raise KeyboardInterrupt
 
-        return train(self.config, self.data, FPS, self.folder, progress=progress, **options)
+        return train(self.config, self.data, self.folder, progress=progress, **options)
 
     @property
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -56,11 +72,21 @@ class _Run:
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory, config, data) -> _Run:
-    """A run from the first step to the last."""
-    run = _Run(tmp_path_factory.mktemp("runs") / "straight", config, data)
+def begin(corpus, composed, composed_data):
+    """Function (folder, config): a run of these settings, not begun yet."""
+
+    def make(folder: Path, config: TrainConfig) -> _Run:
+        return _Run(folder, config, corpus, composed, composed_data)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory, begin, config) -> _Run:
+    """A run of `nested` from the first step to the last."""
+    run = begin(tmp_path_factory.mktemp("runs") / "straight", config)
     done = run.train()
-    assert (done.step, done.epoch) == (24, 4)
+    assert (done.step, done.epoch) == (4 * PER_EPOCH, 4)
     return run
 
 
@@ -74,55 +100,72 @@ def _assert_same(run: _Run, straight: _Run) -> None:
     assert _equal(run.tensors, straight.tensors)
 
 
-@pytest.mark.parametrize("stop", [1, 6, 8, 16])
-def test_a_resumed_run_ends_bit_by_bit_where_a_straight_one_does(straight, tmp_path, stop):
+@pytest.mark.parametrize("stop", [1, PER_EPOCH, PER_EPOCH + 2])
+def test_a_resumed_run_ends_bit_by_bit_where_a_straight_one_does(straight, begin, tmp_path, stop):
     """Stopped at an epoch's start, end and middle, and two steps later once more."""
-    run = _Run(tmp_path / "run", straight.config, straight.data)
+    run = begin(tmp_path / "run", straight.config)
     assert run.train(stop_after_steps=stop).step == stop
     assert not _equal(run.tensors, straight.tensors)
     assert run.train(resume=True, stop_after_steps=2).step == stop + 2
-    assert run.train(resume=True).step == 24
+    assert run.train(resume=True).step == 4 * PER_EPOCH
     _assert_same(run, straight)
 
 
-def test_a_run_killed_between_checkpoints_repeats_what_it_lost(straight, tmp_path):
-    """Killed in step 9, after the validation of step 6, when the last checkpoint is of step 3."""
-    run = _Run(tmp_path / "run", straight.config, straight.data)
+@pytest.mark.parametrize("kind", OTHERS)
+def test_so_do_runs_of_other_kinds(config, begin, tmp_path, kind):
+    config = replace(config, epochs=1, **OTHERS[kind])
+    whole = begin(tmp_path / "whole", config)
+    whole.train()
+    run = begin(tmp_path / "run", config)
+    run.train(stop_after_steps=3)
+    run.train(resume=True)
+    _assert_same(run, whole)
+    moments = {key.split(".")[-1] for key in run.tensors if key.startswith("optimizer.")}
+    adam = {"step", "exp_avg", "exp_avg_sq"}
+    assert moments == (adam | {"momentum_buffer"} if kind == "muon" else adam)
+
+
+def test_a_run_killed_between_checkpoints_repeats_what_it_lost(straight, begin, tmp_path):
+    """Killed after the validation of the first epoch, when the last checkpoint is of step 3."""
+    run = begin(tmp_path / "run", straight.config)
     run.train(stop_after_steps=3)
     with pytest.raises(KeyboardInterrupt):
-        run.train(resume=True, stop_at=9)
-    assert [row["step"] for row in run.log] == [6]
+        run.train(resume=True, stop_at=PER_EPOCH + 2)
+    assert [row["step"] for row in run.log] == [PER_EPOCH]
     with (run.folder / "log.jsonl").open("a") as file:
         file.write('{"kind": "val')
     run.train(resume=True)
     _assert_same(run, straight)
 
 
-def test_checkpoints_are_written_on_the_way(straight, tmp_path):
-    run = _Run(tmp_path / "run", replace(straight.config, checkpoint_minutes=0.0), straight.data)
+def test_checkpoints_are_written_on_the_way(straight, begin, tmp_path):
+    run = begin(tmp_path / "run", replace(straight.config, checkpoint_minutes=0.0))
     with pytest.raises(KeyboardInterrupt):
-        run.train(stop_at=7)
-    assert run.train(resume=True, stop_after_steps=1).step == 7  # the checkpoint was of step 6
+        run.train(stop_at=4)
+    assert run.train(resume=True, stop_after_steps=1).step == 4  # the checkpoint was of step 3
 
 
 def test_the_log_of_a_straight_run(straight):
-    assert [(row["kind"], row["step"], row["epoch"]) for row in straight.log] == [
-        ("validation", 6, 1),
-        ("validation", 12, 2),
-        ("validation", 18, 3),
-        ("train", 20, 3),
-        ("validation", 24, 4),
-    ]
-    terms = {"features", "position", "velocity", "acceleration", "contact", "total"}
+    steps = [PER_EPOCH * k for k in (1, 2, 3, 4)]
+    rows = [("validation", step, epoch + 1) for epoch, step in enumerate(steps)]
+    rows.insert(2, ("train", 20, 2))
+    assert [(row["kind"], row["step"], row["epoch"]) for row in straight.log] == rows
+    terms = MOTION | ALIGNMENT
     assert set(straight.log[0]) == {"kind", "step", "epoch", *terms}
-    assert set(straight.log[3]) == {"kind", "step", "epoch", "gradient_norm", *terms}
+    assert set(straight.log[2]) == {"kind", "step", "epoch", "gradient_norm", *terms}
+    assert all(row["turns"] > 0 for row in straight.log)  # told by compositions, held-out ones too
     assert any((straight.folder / "tensorboard").iterdir())
 
 
-def test_a_run_may_start_from_the_average_of_another(straight, tmp_path):
-    run = _Run(
-        tmp_path / "run", replace(straight.config, start_from=str(straight.folder)), straight.data
+def test_progress_is_told_of_every_step(straight):
+    assert list(straight.losses) == list(range(1, 4 * PER_EPOCH + 1))
+    assert all(
+        set(terms) == MOTION | ALIGNMENT | {"gradient_norm"} for terms in straight.losses.values()
     )
+
+
+def test_a_run_may_start_from_the_average_of_another(straight, begin, tmp_path):
+    run = begin(tmp_path / "run", replace(straight.config, start_from=str(straight.folder)))
     with pytest.raises(KeyboardInterrupt):
         run.train(stop_at=1)
     begun, average = run.tensors, straight.tensors
@@ -134,22 +177,21 @@ def test_a_run_may_start_from_the_average_of_another(straight, tmp_path):
     assert run.losses[1]["total"] < straight.losses[1]["total"]
 
 
-def test_the_record_tells_what_a_run_started_from(straight, corpus, tmp_path):
-    manifest = corpus.manifest
-    first = _Run(tmp_path / "a", replace(straight.config, epochs=1), straight.data, manifest)
+def test_the_record_tells_what_a_run_started_from(straight, begin, tmp_path):
+    first = begin(tmp_path / "a", replace(straight.config, epochs=1))
     first.train()
-    config = replace(first.config, start_from=str(first.folder), epochs=2)
-    second = _Run(tmp_path / "b", config, straight.data, manifest)
-    second.train()
+    second = begin(tmp_path / "b", replace(first.config, start_from=str(first.folder), epochs=2))
+    second.train(stop_after_steps=PER_EPOCH)
     record = training_record(second.folder)
-    assert record["progress"]["epoch"] == 2
+    assert record["progress"]["epoch"] == 1
+    assert record["composed_clips"] == 18
     assert record["started_from"] == training_record(first.folder)
     assert record["started_from"]["progress"]["epoch"] == 1
     assert record["started_from"]["started_from"] is None
 
 
-def test_only_its_own_corpus_belongs_to_a_run(straight, corpus, tmp_path):
-    run = _Run(tmp_path / "run", straight.config, straight.data, corpus.manifest)
+def test_only_its_own_corpus_belongs_to_a_run(straight, begin, corpus, tmp_path):
+    run = begin(tmp_path / "run", straight.config)
     check_corpus(run.folder, corpus)
     other = replace(corpus, manifest={**corpus.manifest, "files": {}})
     with pytest.raises(TrainingError) as error:
@@ -163,34 +205,48 @@ def test_only_its_own_corpus_belongs_to_a_run(straight, corpus, tmp_path):
     )
 
 
-def test_a_finished_run_has_nothing_left_to_do(straight, tmp_path):
-    run = _Run(tmp_path / "run", replace(straight.config, epochs=1), straight.data)
-    first = run.train()
-    before = run.tensors
-    assert run.train(resume=True).step == first.step
-    assert _equal(run.tensors, before)
+def test_only_its_own_compositions_belong_to_a_run(corpus, composed, composed_data, config, tmp_path):
+    with_them = _Run(tmp_path / "with", config, corpus, composed, composed_data).folder
+    without = _Run(tmp_path / "without", config, corpus, None, composed_data).folder
+    check_composed(with_them, composed)
+    check_composed(without, None)
+    for run, given, name in (
+        (with_them, None, "no --composed"),
+        (with_them, corpus, corpus.folder),
+        (without, composed, composed.folder),
+    ):
+        with pytest.raises(TrainingError) as error:
+            check_composed(run, given)
+        assert str(error.value) == f"{name}: not the compositions that {run} was trained on"
 
 
-def test_another_seed_is_another_run(straight, tmp_path):
-    run = _Run(tmp_path / "run", replace(straight.config, seed=4), straight.data)
+def test_a_finished_run_has_nothing_left_to_do(straight):
+    before = straight.tensors
+    assert straight.train(resume=True).step == 4 * PER_EPOCH
+    after = straight.tensors
+    assert _equal(before, after)
+
+
+def test_another_seed_is_another_run(straight, begin, tmp_path):
+    run = begin(tmp_path / "run", replace(straight.config, seed=4))
     run.train(stop_after_steps=1)
     assert run.losses[1]["total"] != straight.losses[1]["total"]
 
 
-def test_training_leaves_the_global_generators_alone(straight, tmp_path):
+def test_training_leaves_the_global_generators_alone(straight, begin, tmp_path):
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    _Run(tmp_path / "run", straight.config, straight.data).train(stop_after_steps=2)
+    begin(tmp_path / "run", straight.config).train(stop_after_steps=2)
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
 
 
-def test_the_average_follows_the_weights(straight, tmp_path):
+def test_the_average_follows_the_weights(straight, begin, tmp_path):
     """After one step: a tenth of the fresh weights and nine tenths of the new ones."""
-    run = _Run(tmp_path / "run", straight.config, straight.data)
+    run = begin(tmp_path / "run", straight.config)
     run.train(stop_after_steps=1)
     with torch.random.fork_rng():
         torch.manual_seed(straight.config.seed)
-        fresh = dict(build_model("diffusion", straight.config.network).named_parameters())
+        fresh = dict(build_model("nested", straight.config.network).named_parameters())
     found = run.tensors
     moved = 0
     for name, value in fresh.items():
@@ -200,39 +256,50 @@ def test_the_average_follows_the_weights(straight, tmp_path):
     assert moved > 3
 
 
-def test_a_loss_that_is_no_number_stops_the_run(straight, tmp_path):
+def test_models_hear_texts_at_the_scale_of_the_training_captions(straight):
+    (mean, std), (node_mean, node_std) = straight.data.text_statistics()
+    for part in ("model", "ema"):
+        found = straight.tensors
+        assert np.array_equal(found[f"{part}.sentence_mean"], mean)
+        assert np.array_equal(found[f"{part}.sentence_std"], std)
+        assert np.array_equal(found[f"{part}.node_mean"], node_mean)
+        assert np.array_equal(found[f"{part}.node_std"], node_std)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(straight, begin, tmp_path):
     optimizer = replace(straight.config.optimizer, learning_rate=1e30)
-    run = _Run(tmp_path / "run", replace(straight.config, optimizer=optimizer), straight.data)
+    run = begin(tmp_path / "run", replace(straight.config, optimizer=optimizer))
     with pytest.raises(TrainingError, match="the loss is not a finite number; lower the learning rate"):
         run.train()
 
 
-def test_the_loss_falls_when_there_is_little_to_learn(straight, tmp_path):
+@pytest.mark.parametrize("muon_rate", [0.0, 3e-3])
+def test_the_loss_falls_when_there_is_little_to_learn(straight, begin, tmp_path, muon_rate):
     config = replace(
         straight.config,
-        network=ModelConfig(width=64, layers=1, heads=2, dropout=0.0),
-        optimizer=OptimizerConfig(warmup_steps=5, learning_rate=3e-3, ema_decay=0.9),
-        epochs=20,
-        validate_epochs=20,
-        bfloat16=False,
+        network=replace(straight.config.network, width=32, dropout=0.0),
+        optimizer=OptimizerConfig(
+            warmup_steps=5, learning_rate=3e-3, ema_decay=0.9, muon_rate=muon_rate
+        ),
+        epochs=15,
+        validate_epochs=15,
     )
-    run = _Run(tmp_path / "run", config, straight.data)
+    run = begin(tmp_path / "run", config)
     run.train()
     totals = [run.losses[step]["total"] for step in sorted(run.losses)]
-    first, last = np.mean(totals[:10]), np.mean(totals[-10:])
-    assert last < 0.5 * first
+    assert np.mean(totals[-10:]) < 0.65 * np.mean(totals[:10])
     for name in ("features", "position"):
         values = [run.losses[step][name] for step in sorted(run.losses)]
-        assert np.mean(values[-10:]) < 0.6 * np.mean(values[:10]), name
+        assert np.mean(values[-10:]) < 0.65 * np.mean(values[:10]), name
     # Averaged weights, held-out groups, the same noise both times: what is new is what was learnt.
     before, after = straight.log[0], run.log[-1]
     assert after["total"] < before["total"]
 
 
-def test_the_gradient_is_clipped_to_the_norm_asked_for(straight, tmp_path):
+def test_the_gradient_is_clipped_to_the_norm_asked_for(straight, begin, tmp_path):
     """What is reported is the norm before clipping; with a tiny limit AdamW still learns."""
     config = replace(straight.config, optimizer=OptimizerConfig(clip_norm=1e-3, warmup_steps=1))
-    run = _Run(tmp_path / "run", config, straight.data)
+    run = begin(tmp_path / "run", config)
     run.train(stop_after_steps=1)
     first_moment = {k: v for k, v in run.tensors.items() if k.endswith("exp_avg")}
     norm = torch.cat([v.flatten() for v in first_moment.values()]).norm() / (1 - 0.9)
@@ -302,8 +369,8 @@ def test_settings_that_are_none(tmp_path):
     )
 
 
-def test_resuming_before_the_first_checkpoint(straight, tmp_path):
-    run = _Run(tmp_path / "run", straight.config, straight.data)
+def test_resuming_before_the_first_checkpoint(straight, begin, tmp_path):
+    run = begin(tmp_path / "run", straight.config)
     with pytest.raises(TrainingError) as error:
         run.train(resume=True)
     path = run.folder / "checkpoint.safetensors"

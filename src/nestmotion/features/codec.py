@@ -96,12 +96,12 @@ def decode(
         f[:, layout["root_heading"]],
         f[:, layout["heading_velocity"]],
         fps,
-        firm[:, layout["root_heading"]].all(axis=1),
+        np.all(firm[:, layout["root_heading"]], axis=1),
     )
     turn = quat_from_yaw(heading)
     side, ahead = f[:, layout["root_velocity"]].T
     velocity = quat_apply(turn, np.stack((side, np.zeros(frames), ahead), axis=1))[:, [0, 2]]
-    firm_path = firm[:, layout["root_path"]].all(axis=1)
+    firm_path = np.all(firm[:, layout["root_path"]], axis=1)
     path = reconcile(f[:, layout["root_path"]], velocity, fps, firm_path)
     root = np.stack((path[:, 0], f[:, layout["root_height"]][:, 0], path[:, 1]), axis=1)
     matrix = rotation_6d_to_matrix(f[:, layout["rotations"]].reshape(frames, len(skeleton), 6))

@@ -22,8 +22,8 @@ from nestmotion.generate.sampler import Fixed, sample
 from nestmotion.text import EncodedText, SemanticTree, TextEncoder
 from nestmotion.text.nodes import tree_nodes
 from nestmotion.text.reader import TreeReader
-from nestmotion.text.tree import LEVELS
 from nestmotion.text.session import open_session
+from nestmotion.text.tree import LEVELS
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -86,7 +86,7 @@ class TextToMotion:
         steps, guidance: of the sampler; the bundle's own values, chosen on validation, when None.
         known: what the motion has to keep to (features/known.py): a start, keyframes, a path.
         postprocess: make standing feet stand (generate/postprocess.py); False gives the network's own.
-        Frame 0 stands over the origin facing +Z (of what is known, if there is any); y = 0 is the floor.
+        Frame 0 stands over the origin facing +Z, as what is known says if it does; y = 0 is the floor.
         Raises PromptError when a value is out of range; warns (NestmotionWarning) when the prompt does
         not look like English.
         """

@@ -10,6 +10,7 @@ from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import TrainingError
 from nestmotion.generate.bundle import default_bundle_path
 from nestmotion.text.encoder import MODEL_FILE, TOKENIZER_FILE
+from nestmotion.text.reader import MODEL_FILE as READER_FILE
 from nestmotion.training.onnx_files import save_onnx
 
 __all__ = ["DEFAULT_ENCODER", "build_text_encoder", "text_encoder_folder"]
@@ -45,20 +46,27 @@ class _LastHiddenState(torch.nn.Module):
 
 
 def text_encoder_folder(name: str, run: Path) -> Path:
-    """Folder of the text encoder that a run's settings name, built inside the run when need be.
+    """Folder of the text encoder that a run's settings name, built inside the run when need be, with
+    the reader of trees that was taught with it.
 
     name: "default" for that of the bundle in the package, a folder, or a model's name.
     Raises TrainingError when there is none.
     """
-    given = default_bundle_path() if name == "default" else Path(name)
-    if (given / MODEL_FILE).is_file():
-        return given
-    if name == "default":
-        raise TrainingError(f"{given}: holds no text encoder; give --text-encoder {DEFAULT_ENCODER}")
-    built = run / "text_encoder"
-    if not (built / MODEL_FILE).is_file():
-        build_text_encoder(built, name)
-    return built
+    folder = default_bundle_path() if name == "default" else Path(name)
+    if not (folder / MODEL_FILE).is_file():
+        if name == "default":
+            raise TrainingError(
+                f"{folder}: holds no text encoder; give --text-encoder {DEFAULT_ENCODER}"
+            )
+        folder = run / "text_encoder"
+        if not (folder / MODEL_FILE).is_file():
+            build_text_encoder(folder, name)
+    if not (folder / READER_FILE).is_file():
+        raise TrainingError(
+            f"{folder}: holds no reader of semantic trees; teach one with: nestmotion train-reader "
+            f"--captions CORPUS --encoder {folder} --out {folder}, and give --text-encoder {folder}"
+        )
+    return folder
 
 
 def build_text_encoder(out: Path, name: str = DEFAULT_ENCODER) -> None:
