@@ -28,6 +28,7 @@ VERBS = {
     "train-evaluator": ("train_evaluator", "train the independent judge of motions"),
     "export": ("export", "make a bundle from a training run"),
     "evaluate": ("evaluate", "measure a bundle or a folder of motions"),
+    "experiment": ("experiment", "run the paper's experiments and write their report"),
 }
 
 

@@ -198,7 +198,8 @@ def train_evaluator(
 
     def validate(epoch: int) -> float:
         terms = trainer.validate()
-        terms["score"] = (terms["top1"] + terms["top2"] + terms["top3"]) / 3
+        # Rounded as in the log, so that a resumed run picks the same weights where two tie.
+        terms["score"] = round((terms["top1"] + terms["top2"] + terms["top3"]) / 3, 6)
         log.validation(step, epoch, state().seconds, terms)
         if terms["score"] > best:
             save_checkpoint(run / BEST, *modules, state())

@@ -15,6 +15,8 @@ class DataConfig:
     """What is trained on.
 
     train_folds: the groups of these folds; the others are never looked at.
+    group_share: share of the training groups that is used, told from their names alone: what few
+        samples do. A smaller share is part of a larger one; validation keeps all of its groups.
     validation_share: share of the training folds' groups held out to measure progress.
     uncaptioned_share: motion without captions, as a share of the captioned clips, drawn anew each
         epoch and trained without text.
@@ -30,6 +32,7 @@ class DataConfig:
     """
 
     train_folds: tuple[int, ...] = (1, 2, 3, 4)
+    group_share: float = 1.0
     validation_share: float = 0.05
     uncaptioned_share: float = 0.15
     described: bool = False
