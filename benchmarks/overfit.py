@@ -41,15 +41,17 @@ UNEQUAL = 0.65
 def chosen_clips(composed: PreparedCorpus) -> PreparedCorpus:
     """The first compositions of two parts of the training folds that equal division does badly on,
     each with its first caption; and one of a validation group, which the loop wants to have."""
-    own = [
-        c
-        for c in composed.clips
-        if c.fold != 0
-        and len(c.captions[0].actions) == 2
-        and np.mean(equal_division_iou(c.captions[0])) < UNEQUAL
-    ]
-    taught = [c for c in own if not is_validation_clip(c.group)][:CLIPS]
-    held_out = [c for c in own if is_validation_clip(c.group)][:1]
+    taught, held_out = [], []
+    for clip in composed.clips:
+        if clip.fold == 0:
+            continue
+        if is_validation_clip(clip.group):
+            held_out.append(clip)
+            continue
+        division = equal_division_iou(clip.captions[0])
+        if len(division) == 2 and np.mean(division) < UNEQUAL:
+            taught.append(clip)
+    taught, held_out = taught[:CLIPS], held_out[:1]
     clips = tuple(replace(c, captions=c.captions[:1]) for c in (*taught, *held_out))
     return replace(composed, clips=clips)
 

@@ -53,7 +53,7 @@ def measured(experiment, part):
 def test_all_models_are_trained_alike(corpora):
     trained = [t.training.config for t in measured(paper(corpora, PaperSettings()), "main")]
     assert [c.model for c in trained] == ["nested", "diffusion", "clip-aligned", "transformer"]
-    assert [c.network.layers for c in trained] == [6, 12, 12, 12]
+    assert [c.network.layers for c in trained] == [6, 13, 13, 13]
     for config in trained:
         assert (config.epochs, config.batch_size, config.optimizer.learning_rate) == (100, 64, 1e-4)
         assert config.data == trained[0].data

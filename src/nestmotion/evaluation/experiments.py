@@ -69,7 +69,7 @@ class PaperSettings:
 
     base: of every training; model, seed, layers, folds and share of groups are set for each.
     layers: of the baselines' network; nested keeps that of `base`, whose two branches have about as
-        many weights as a baseline's twelve layers.
+        many weights as a baseline's thirteen layers.
     seeds, folds: training seeds of the main comparison, and further test folds beside 0.
     samples: motions a caption; with two or more, multimodality is measured.
     most_clips: test clips at most, None for all; most_compositions: of T2M-Compose.
@@ -82,7 +82,7 @@ class PaperSettings:
     evaluator: EvaluatorConfig = field(default_factory=EvaluatorConfig)
     sampling: ExportSettings = field(default_factory=ExportSettings)
     models: tuple[str, ...] = ("nested", "diffusion", "clip-aligned", "transformer")
-    layers: int = 12
+    layers: int = 13
     seeds: int = 1
     folds: int = 0
     samples: int = 1
