@@ -1,9 +1,10 @@
 """Alignment on composed clips of held-out groups: predicted spans of actions against the true ones.
 
-    python benchmarks/alignment.py BUNDLE COMPOSED
+    python benchmarks/alignment.py BUNDLE COMPOSED [FOLD]
 
-COMPOSED is a folder made by `nestmotion corpus compose`. The map is that of the
-true motion read with its caption. Intervals: 95%, bootstrap over clips.
+COMPOSED is a folder made by `nestmotion corpus compose`. The map is that of the true motion read with
+its caption. With FOLD, all compositions of that test fold instead. Intervals: 95%, bootstrap over
+clips.
 """
 
 import sys
@@ -28,7 +29,10 @@ def interval(values: list[float]) -> str:
 
 def main() -> None:
     model, corpus = TextToMotion.load(sys.argv[1]), PreparedCorpus.open(Path(sys.argv[2]))
-    clips = training_clips(corpus, DataConfig(), model.bundle.manifest["patch_frames"]).validation
+    if len(sys.argv) > 3:
+        clips = list(corpus.select([int(sys.argv[3])], captioned=True))
+    else:
+        clips = training_clips(corpus, DataConfig(), patch_frames=4).validation
     found, equal, order, parts = [], [], [], [0, 0]
     for clip in clips:
         caption = clip.captions[0]
@@ -37,10 +41,7 @@ def main() -> None:
         equal.append(np.mean(equal_division_iou(caption)))
         order.append(float(score.in_order))
         parts = [parts[0] + score.found, parts[1] + len(score.iou)]
-    print(
-        f"{len(clips)} composed validation clips, {parts[1]} parts, "
-        f"{parts[0]} with an action in the tree"
-    )
+    print(f"{len(clips)} composed clips, {parts[1]} parts, {parts[0]} with an action in the tree")
     print(f"mean IoU of the true motion's map  {interval(found)}")
     print(f"mean IoU of equal division         {interval(equal)}")
     better = [a - b for a, b in zip(found, equal, strict=True)]
