@@ -18,9 +18,7 @@ from nestmotion.text.labels import (
 from nestmotion.text.lexicon import ROLES
 from sound_trees import check_tree
 
-LABELS = st.builds(
-    WordLabel, st.sampled_from([None, *RELATIONS[1:]]), st.sampled_from([None, *ROLES])
-)
+LABELS = st.builds(WordLabel, st.sampled_from([None, *RELATIONS[1:]]), st.sampled_from([None, *ROLES]))
 
 
 @given(st.lists(LABELS, max_size=15))
