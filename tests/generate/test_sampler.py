@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nestmotion.core.noise import signal_and_noise
-from nestmotion.generate.sampler import Fixed, sample
+from nestmotion.generate.sampler import FADE_FRAMES, Fixed, sample
 
 SHAPE = (3, 8, 5)
 NODES, PATCHES = 4, 2
@@ -226,3 +226,21 @@ def test_nothing_fixed_is_as_without():
     nothing = Fixed(_fixed().features, np.zeros(SHAPE[1:], dtype=bool))
     found = _samples(denoise, _noise(), 4, 2.0, fixed=nothing)
     assert np.array_equal(found, _samples(denoise, _noise(), 4, 2.0))
+
+
+def test_free_values_beside_fixed_ones_fade_to_what_the_network_says():
+    """The network is off by one at both fixed ends; FADE_FRAMES later nothing is left of that."""
+    frames = 4 * FADE_FRAMES
+    mask = np.zeros((frames, 2), dtype=bool)
+    mask[[0, 1, -1], 0] = True
+    fixed = Fixed(np.ones((frames, 2), dtype=np.float32), mask)
+    x = np.zeros((3, frames, 2), dtype=np.float32)
+    found = fixed.fade(x, x)
+    assert not found[..., 1].any()
+    assert (found[:, mask[:, 0], 0] == 1).all()
+    after = found[0, 1 : FADE_FRAMES + 2, 0]
+    assert (np.diff(after) < 0).all()
+    assert after[1] > 0.9
+    assert not found[:, FADE_FRAMES + 1 : -FADE_FRAMES - 1].any()
+    np.testing.assert_allclose(found[0, -FADE_FRAMES - 1 :, 0], after[::-1], atol=1e-6)
+    np.testing.assert_array_equal(fixed.fade(x, fixed.features + 0 * x), fixed.put(x))

@@ -11,7 +11,10 @@ from jaxtyping import Bool, Float
 
 from nestmotion.core.noise import signal_and_noise
 
-__all__ = ["Denoiser", "Fixed", "sample"]
+__all__ = ["FADE_FRAMES", "Denoiser", "Fixed", "sample"]
+
+# How long the correction of free frames beside fixed ones lasts: 0.4 s at 20 frames a second.
+FADE_FRAMES = 8
 
 # (noisy (B, T, F), time (B,), has_text (B,)) -> (clean (B, T, F), alignment (B, N, P)), all normalised,
 # float32. The alignment says how much each node of the text is about each patch of frames.
@@ -28,6 +31,26 @@ class Fixed:
     def put(self, x: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b t f"]:
         """x with the fixed values in place."""
         return np.where(self.mask, self.features, x)
+
+    def fade(
+        self, x: Float[np.ndarray, "b t f"], predicted: Float[np.ndarray, "b t f"]
+    ) -> Float[np.ndarray, "b t f"]:
+        """x with the fixed values in place and no step beside them.
+
+        predicted: what the network made of all frames, fixed ones included. How far it is off there
+        is added to the free frames around, fading out over FADE_FRAMES.
+        """
+        off = np.where(self.mask, self.features - predicted, 0.0)
+        result = self.put(x).astype(np.float32)
+        for order in (range(len(self.mask)), range(len(self.mask) - 1, -1, -1)):
+            carried, age = np.zeros_like(off[:, 0]), np.full(self.mask.shape[1], FADE_FRAMES)
+            for t in order:
+                carried = np.where(self.mask[t], off[:, t], carried)
+                age = np.where(self.mask[t], 0, np.minimum(age + 1, FADE_FRAMES))
+                left = 1 - age / FADE_FRAMES
+                smooth = left * left * (3 - 2 * left)
+                result[:, t] += np.where(self.mask[t], 0.0, smooth * carried)
+        return result
 
 
 def sample(
@@ -61,6 +84,7 @@ def sample(
         else:
             both, alignment = denoise(np.concatenate((x, x)), np.full(2 * count, now), with_text)
             clean = both[count:] + np.float32(guidance) * (both[:count] - both[count:])
+        predicted = clean
         if fixed is not None:
             clean = fixed.put(clean)
         middle = clean if before is None else clean + (clean - before) / 2
@@ -68,4 +92,4 @@ def sample(
         signal, sigma = signal_and_noise(now)
         next_signal, next_sigma = signal_and_noise(after)
         x = next_signal * middle + next_sigma * (x - signal * middle) / sigma
-    return (x if fixed is None else fixed.put(x)), alignment[:count]
+    return (x if fixed is None else fixed.fade(x, predicted)), alignment[:count]
