@@ -222,7 +222,8 @@ def test_source_and_corpus_that_are_none(one_line, tmp_path):
 def test_wrong_words_on_the_command_line(one_line):
     assert one_line("dance") == (
         "no verb 'dance'; it is one of: generate, parse, convert, inspect, corpus prepare, "
-        "corpus compose, train, train-reader, train-evaluator, export, evaluate (see nestmotion --help)"
+        "corpus compose, train, train-reader, train-evaluator, export, evaluate, experiment "
+        "(see nestmotion --help)"
     )
     assert one_line("generate", "x", "--foo", "--out", "x.bvh") == (
         "Unrecognized options: --foo; see nestmotion generate --help"
