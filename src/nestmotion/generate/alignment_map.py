@@ -86,7 +86,7 @@ class AlignmentMap:
         cell = _WIDTH / total
         for row, node in enumerate(shown):
             y = _TOP + row * _ROW
-            name = html.escape(f"{'  ' * (node.level - 1)}{' '.join(node.text.split())}"[:36])
+            name = html.escape(f"{'  ' * (node.level - 1)}{' '.join(node.text.split())}"[:30])
             parts.append(f'<text x="4" y="{y + 14}" fill="{_INK}" xml:space="preserve">{name}</text>')
             parts += [
                 f'<rect x="{_LEFT + t * cell:.2f}" y="{y}" width="{cell + 0.3:.2f}" height="16" '
