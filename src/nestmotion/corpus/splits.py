@@ -6,7 +6,13 @@ import hashlib
 
 from nestmotion.corpus.prepared import Clip
 
-__all__ = ["VALIDATION_SHARE", "groups_of", "is_validation_clip", "is_validation_group"]
+__all__ = [
+    "VALIDATION_SHARE",
+    "groups_of",
+    "is_drawn",
+    "is_validation_clip",
+    "is_validation_group",
+]
 
 VALIDATION_SHARE = 0.05
 
@@ -14,10 +20,18 @@ VALIDATION_SHARE = 0.05
 GROUP_JOINT = "+"
 
 
+def is_drawn(group: str, share: float, purpose: str) -> bool:
+    """Whether a group belongs to a share of all groups, told from its name alone.
+
+    A smaller share is part of a larger one; draws for different purposes are independent.
+    """
+    digest = hashlib.sha256(f"{purpose} {group}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32
+
+
 def is_validation_group(group: str, share: float = VALIDATION_SHARE) -> bool:
     """Whether a group is held out of its folds' training data; drawn from its name alone."""
-    digest = hashlib.sha256(f"validation {group}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") < share * 2**32
+    return is_drawn(group, share, "validation")
 
 
 def groups_of(clip: Clip) -> tuple[str, ...]:

@@ -67,7 +67,8 @@ class TrainConfig:
 
     model: name of an entry in nestmotion.models.MODELS; network: its size.
     text_encoder: "default" for that of the bundle in the package; otherwise a folder holding one, or
-        the name of a BERT to build one from (all-MiniLM-L6-v2 needs no network).
+        the name of a BERT to build one from (all-MiniLM-L6-v2 needs no network), for which a reader
+        of trees must then be taught (nestmotion train-reader).
     start_from: run whose averaged weights to begin with; parts it lacks begin afresh. "" for none.
     bfloat16: run the network's matrix products in bfloat16 (losses stay float32).
     threads: CPU threads; one is often fastest for models of this size.

@@ -6,7 +6,6 @@ would have seen.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from nestmotion.core.errors import TrainingError
 from nestmotion.corpus import Clip, PreparedCorpus
 from nestmotion.corpus.captions import mirror_caption
 from nestmotion.corpus.source import Caption
-from nestmotion.corpus.splits import groups_of, is_validation_clip
+from nestmotion.corpus.splits import groups_of, is_drawn, is_validation_clip
 from nestmotion.features import FeatureLayout, Normalizer, encode, mirror_features
 from nestmotion.models import Condition, ModelConfig, Targets
 from nestmotion.text import TextEncoder
@@ -63,7 +62,7 @@ def training_clips(corpus: PreparedCorpus, config: DataConfig, patch_frames: int
     """Divide the training folds' clips. Raises TrainingError when a part that is needed is empty."""
     clips = [c for c in corpus.select(config.train_folds) if len(c) >= 2 * patch_frames]
     held_out = {c.group for c in clips if is_validation_clip(c.group, config.validation_share)}
-    used = {g for c in clips for g in groups_of(c) if _is_used_group(g, config.group_share)}
+    used = {g for c in clips for g in groups_of(c) if is_drawn(g, config.group_share, "few")}
     seen = [c for c in clips if c.group not in held_out and used.issuperset(groups_of(c))]
     captioned = [c for c in seen if c.captions]
     validation = [c for c in clips if c.captions and c.group in held_out]
@@ -74,12 +73,6 @@ def training_clips(corpus: PreparedCorpus, config: DataConfig, patch_frames: int
             f"train on and {len(validation)} to validate with; at least one of each is needed"
         )
     return TrainingClips(captioned, validation, bare)
-
-
-def _is_used_group(group: str, share: float) -> bool:
-    """As nestmotion.corpus.splits.is_validation_group, but drawn independently of it."""
-    digest = hashlib.sha256(f"few {group}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") < share * 2**32
 
 
 class TrainingData:
