@@ -18,17 +18,20 @@ __all__ = ["VERBS", "main"]
 # Verb -> (module of nestmotion.cli, what it does). The module has a function `run` that tyro reads.
 VERBS = {
     "generate": ("generate", "make motion from a sentence"),
+    "edit": ("edit", "change a phrase, a stretch or the pace of a clip"),
     "parse": ("parse", "show how a sentence is read: its actions, phrases and words"),
     "convert": ("convert", "turn a motion file into another format"),
     "inspect": ("inspect", "say what is in a motion file, corpus, run or bundle"),
     "corpus prepare": ("corpus_prepare", "make a prepared corpus from motion and captions"),
     "corpus compose": ("corpus_compose", "join clips to longer ones with the times of their actions"),
+    "corpus narrate": ("corpus_narrate", "caption motion by rules: sides, directions, times"),
     "train": ("train", "train a model on a prepared corpus"),
     "train-reader": ("train_reader", "teach the network that reads sentences"),
     "train-evaluator": ("train_evaluator", "train the independent judge of motions"),
     "export": ("export", "make a bundle from a training run"),
     "evaluate": ("evaluate", "measure a bundle or a folder of motions"),
     "experiment": ("experiment", "run the paper's experiments and write their report"),
+    "studio": ("studio", "serve the web page and the HTTP API"),
 }
 
 
