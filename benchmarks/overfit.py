@@ -81,7 +81,7 @@ def main() -> None:
     )
     data = TrainingData(corpus, encoder, reader, config.data, config.network)
     claim_run(options.out)
-    create_run(options.out, config, corpus, None, data.normalizer)
+    create_run(options.out, config, corpus, {}, data.normalizer)
     train(config, data, options.out)
     model = build_model(config.model, config.network)
     load_ema(options.out, model)

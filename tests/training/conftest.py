@@ -130,7 +130,7 @@ def data(corpus, encoder, reader, config, cache) -> TrainingData:
 @pytest.fixture(scope="session")
 def composed_data(corpus, composed, encoder, reader, config, cache) -> TrainingData:
     """The same with the compositions."""
-    return TrainingData(corpus, encoder, reader, config.data, config.network, composed, cache)
+    return TrainingData(corpus, encoder, reader, config.data, config.network, composed, cache=cache)
 
 
 @pytest.fixture(scope="session")

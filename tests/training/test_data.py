@@ -30,7 +30,7 @@ def read(corpus, encoder, reader, config, cache) -> Callable[..., TrainingData]:
 
     def make(composed=None, **settings) -> TrainingData:
         changed = replace(config.data, **settings)
-        return TrainingData(corpus, encoder, reader, changed, config.network, composed, cache)
+        return TrainingData(corpus, encoder, reader, changed, config.network, composed, cache=cache)
 
     return make
 

@@ -61,7 +61,7 @@ def run(tmp_path_factory, corpus, composed, config, composed_data, text_files) -
         optimizer=OptimizerConfig(warmup_steps=1, learning_rate=1e-2),
     )
     claim_run(folder)
-    create_run(folder, config, corpus, composed, composed_data.normalizer)
+    create_run(folder, config, corpus, {"composed": composed}, composed_data.normalizer)
     train(config, composed_data, folder)
     return folder
 

@@ -17,8 +17,8 @@ from nestmotion.models import build_model
 from nestmotion.training.config import OptimizerConfig, TrainConfig
 from nestmotion.training.loop import learning_rate_share, train
 from nestmotion.training.run_folder import (
-    check_composed,
     check_corpus,
+    check_extra,
     claim_run,
     create_run,
     read_config,
@@ -49,7 +49,7 @@ class _Run:
 
     def __init__(self, folder: Path, config: TrainConfig, corpus, composed, data) -> None:
         claim_run(folder)
-        create_run(folder, config, corpus, composed, data.normalizer)
+        create_run(folder, config, corpus, {"composed": composed}, data.normalizer)
         self.folder, self.config, self.data = folder, config, data
         self.losses: dict[int, dict[str, float]] = {}
 
@@ -208,16 +208,16 @@ def test_only_its_own_corpus_belongs_to_a_run(straight, begin, corpus, tmp_path)
 def test_only_its_own_compositions_belong_to_a_run(corpus, composed, composed_data, config, tmp_path):
     with_them = _Run(tmp_path / "with", config, corpus, composed, composed_data).folder
     without = _Run(tmp_path / "without", config, corpus, None, composed_data).folder
-    check_composed(with_them, composed)
-    check_composed(without, None)
+    check_extra(with_them, {"composed": composed})
+    check_extra(without, {})
     for run, given, name in (
         (with_them, None, "no --composed"),
         (with_them, corpus, corpus.folder),
         (without, composed, composed.folder),
     ):
         with pytest.raises(TrainingError) as error:
-            check_composed(run, given)
-        assert str(error.value) == f"{name}: not the compositions that {run} was trained on"
+            check_extra(run, {"composed": given})
+        assert str(error.value) == f"{name}: not the composed corpus that {run} was trained on"
 
 
 def test_a_finished_run_has_nothing_left_to_do(straight):

@@ -16,8 +16,8 @@ from nestmotion.training.config import TrainConfig
 from nestmotion.training.data import TrainingData
 from nestmotion.training.loop import train
 from nestmotion.training.run_folder import (
-    check_composed,
     check_corpus,
+    check_extra,
     claim_run,
     create_run,
     read_config,
@@ -40,6 +40,7 @@ def run(
     corpus: Path,
     out: Path,
     composed: Path | None = None,
+    narrated: Path | None = None,
     resume: bool = False,
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = TrainConfig(),  # noqa: B008 (frozen)
 ) -> None:
@@ -49,6 +50,7 @@ def run(
         corpus: Folder made by nestmotion corpus prepare.
         out: Run folder.
         composed: Folder made by nestmotion corpus compose, of clips with several actions.
+        narrated: Folder made by nestmotion corpus narrate, of stretches with captions by rules.
         resume: Go on from the run's checkpoint exactly as if it had never stopped. Of the settings
             given, only threads and device count then; all else is the run's own.
         config: Settings of model, data, optimizer, loss and run.
@@ -56,10 +58,13 @@ def run(
     if resume:
         config = replace(read_config(out), threads=config.threads, device=config.device)
     prepared = PreparedCorpus.open(corpus)
-    more = PreparedCorpus.open(composed) if composed is not None else None
+    extra = {
+        "composed": PreparedCorpus.open(composed) if composed is not None else None,
+        "narrated": PreparedCorpus.open(narrated) if narrated is not None else None,
+    }
     if resume:
         check_corpus(out, prepared)
-        check_composed(out, more)
+        check_extra(out, extra)
     else:
         claim_run(out)
     folder = text_encoder_folder(config.text_encoder, out)
@@ -70,10 +75,11 @@ def run(
         def read(done: int, total: int) -> None:
             bars.update(reading, completed=done, total=total)
 
+        settings = (config.data, config.network)
         cache = corpus / "cache"
-        data = TrainingData(prepared, encoder, reader, config.data, config.network, more, cache, read)
+        data = TrainingData(prepared, encoder, reader, *settings, **extra, cache=cache, progress=read)
         if not resume:
-            create_run(out, config, prepared, more, data.normalizer)
+            create_run(out, config, prepared, extra, data.normalizer)
         steps = bars.add_task("training", total=None, note="")
 
         def step(done: int, total: int, terms: dict[str, float]) -> None:

@@ -18,11 +18,10 @@ from nestmotion.corpus.prepared import MANIFEST, VERSION, Clip, PreparedCorpus
 from nestmotion.corpus.source import Caption
 from nestmotion.corpus.splits import GROUP_JOINT, is_validation_group
 from nestmotion.corpus.transitions import BLEND_S, Poses, join
-from nestmotion.corpus.writing import claim_folder, corpus_manifest, finish, write_part
+from nestmotion.corpus.writing import claim_folder, corpus_manifest, finish, write_clips
 
 __all__ = ["ComposeSettings", "compose"]
 
-_PER_PART = 500
 _CANDIDATES = 96
 
 
@@ -144,14 +143,13 @@ def compose(
         raise CorpusError(f"{corpus.folder}: no fold holds two clips that can be joined")
     claim_folder(out, recipe, force)
     rng = np.random.default_rng(settings.seed)
-    number, motions, clips = 0, [], []
-    for done, parts in enumerate(_drawn(pools, corpus.fps, settings, rng), 1):
-        motions.append(join([part.motion for part in parts], settings.blend_s))
-        clips.append(_clip(done, number, len(motions) - 1, parts, settings, rng))
-        progress(done, settings.count)
-        if len(motions) == _PER_PART or done == settings.count:
-            write_part(out, number, motions, clips)
-            number, motions, clips = number + 1, [], []
+
+    def composed() -> Iterator[tuple[Motion, Clip]]:
+        for done, parts in enumerate(_drawn(pools, corpus.fps, settings, rng), 1):
+            yield join([p.motion for p in parts], settings.blend_s), _clip(done, parts, settings, rng)
+            progress(done, settings.count)
+
+    number = write_clips(out, composed())
     about = {key: corpus.manifest[key] for key in ("licence", "acknowledgement")}
     about["source"] = f"compositions of {corpus.manifest['source']}"
     manifest = corpus_manifest(out, number, recipe, about)
@@ -303,8 +301,6 @@ def _excerpt(
 
 def _clip(
     number: int,
-    part: int,
-    segment: int,
     parts: Sequence[_Part],
     settings: ComposeSettings,
     rng: np.random.Generator,
@@ -318,8 +314,8 @@ def _clip(
         trial=GROUP_JOINT.join(clip.trial for clip in clips),
         group=GROUP_JOINT.join(dict.fromkeys(clip.group for clip in clips)),
         fold=clips[0].fold,
-        part=part,
-        segment=segment,
+        part=0,
+        segment=0,
         start=0,
         stop=sum(len(p) for p in parts),
         captions=_captions(parts, times, settings, rng),

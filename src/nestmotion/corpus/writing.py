@@ -7,7 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,16 @@ from nestmotion.corpus.packing import pack
 from nestmotion.corpus.prepared import MANIFEST, Clip
 from nestmotion.corpus.source import Dropped
 
-__all__ = ["claim_folder", "corpus_manifest", "finish", "part_stem", "write_part"]
+__all__ = [
+    "claim_folder",
+    "corpus_manifest",
+    "finish",
+    "part_stem",
+    "write_clips",
+    "write_part",
+]
 
+_PER_PART = 500
 _MARKER = "preparing.json"
 
 
@@ -81,6 +89,29 @@ def write_part(
             np.savez_compressed(file, allow_pickle=False, **pack(segments))
         os.replace(out / "part.tmp", out / f"{part_stem(number)}.npz")
     _write_text(out / f"{part_stem(number)}.jsonl", "".join(line + "\n" for line in lines))
+
+
+def write_clips(out: Path, clips: Iterable[tuple[Motion, Clip]]) -> int:
+    """Clips with a motion of their own each, in parts of 500; returns the number of parts."""
+    number = 0
+    motions: list[Motion] = []
+    kept: list[Clip] = []
+
+    def flush() -> None:
+        nonlocal number
+        write_part(out, number, motions, kept)
+        number += 1
+        motions.clear()
+        kept.clear()
+
+    for motion, clip in clips:
+        kept.append(replace(clip, part=number, segment=len(motions)))
+        motions.append(motion)
+        if len(motions) == _PER_PART:
+            flush()
+    if motions:
+        flush()
+    return number
 
 
 def corpus_manifest(out: Path, parts: int, recipe: dict, about: dict[str, str]) -> dict:

@@ -190,15 +190,15 @@ class Runner:
             TreeReader.load(folder, self.threads),
             config.data,
             config.network,
-            more,
-            self.out / "cache",
-            reading,
+            composed=more,
+            cache=self.out / "cache",
+            progress=reading,
         )
         resume = (run / CHECKPOINT).is_file()
         if not resume:
             shutil.rmtree(run, ignore_errors=True)
             claim_run(run)
-            create_run(run, config, corpus, more, data.normalizer)
+            create_run(run, config, corpus, {"composed": more}, data.normalizer)
         train(config, data, run, resume, lambda done, total, terms: step(done, total))
         bundle = self.out / "bundles" / task_id(task)
         bundle.parent.mkdir(exist_ok=True)

@@ -122,6 +122,7 @@ class Nested(Denoiser):
         self.text = SentenceVector(config.text_size, width)
         self.tree = TreeEncoder(config.text_size, width, config.heads, _TREE_LAYERS, config.dropout)
         self.root = zero_linear(width, width)
+        self.told = zero_linear(width, width)
         self.aligner = Aligner(width)
         self.motion_space = nn.Linear(config.coarse_width, 128)
         self.sentence_space = nn.Linear(config.text_size, 128)
@@ -164,6 +165,7 @@ class Nested(Denoiser):
         read, bias = coarse, _attention_bias(aligned.map, condition)
         sentence = self.text(self.standardize(condition.sentence), condition.has_text)
         moment = moment + sentence + self.root(nodes[:, 0])
+        fine = fine + self.told(_of_the_moment(aligned.map, nodes, condition))
         for layer in self.layers[config.reading_layers :]:
             fine, coarse = layer(fine, coarse, moment, *masks, nodes, bias)
         clean = self.refine(self.unembed(self.norm(fine)), valid)
@@ -194,6 +196,14 @@ class Nested(Denoiser):
         }
         total = total + sum(getattr(loss.weights, name) * value for name, value in extra.items())
         return {**terms, **extra, "total": total}
+
+
+def _of_the_moment(
+    share: Float[Tensor, "b n p"], nodes: Float[Tensor, "b n d"], condition: Condition
+) -> Float[Tensor, "b p d"]:
+    """The actions' vectors, each by its share of the moment: what is being done, without a search."""
+    acts = ((condition.node_level == 2) & condition.node_valid)[..., None]
+    return (share * acts).transpose(1, 2).to(nodes.dtype) @ nodes
 
 
 def _attention_bias(share: Float[Tensor, "b n p"], condition: Condition) -> Float[Tensor, "b p n"]:

@@ -23,6 +23,8 @@ class DataConfig:
     described: whether such motion is given the source's description of the whole recording as text.
     composed_share: compositions with known action spans, as a share of the captioned clips, where a
         composed corpus is given.
+    narrated_share: stretches with captions written by rules, as a share of the captioned clips, where
+        a narrated corpus is given.
     balance: how far rare verbs are drawn more often than common ones, from 0 (every clip once an
         epoch) to 1 (every verb alike).
     known_values: whether half of the clips are trained with something given: their start, keyframes,
@@ -37,6 +39,7 @@ class DataConfig:
     uncaptioned_share: float = 0.15
     described: bool = False
     composed_share: float = 0.3
+    narrated_share: float = 0.3
     balance: float = 0.3
     known_values: bool = True
     no_text_share: float = 0.1

@@ -79,6 +79,7 @@ class TrainingData:
     """Training and validation clips in memory, with their texts and normalizer.
 
     composed: compositions of clips (nestmotion corpus compose), where there are any.
+    narrated: stretches with captions by rules (nestmotion corpus narrate), where there are any.
     cache: folder for what was read of the texts.
     `progress(done, total)` is told of clips encoded. Raises TrainingError when a fold holds no
     captioned clips.
@@ -92,6 +93,7 @@ class TrainingData:
         config: DataConfig,
         network: ModelConfig,
         composed: PreparedCorpus | None = None,
+        narrated: PreparedCorpus | None = None,
         cache: Path | None = None,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
@@ -100,10 +102,13 @@ class TrainingData:
         clips = training_clips(corpus, config, network.patch_frames)
         bare = clips.bare if config.uncaptioned_share else []
         total = len(clips.captioned) + len(clips.validation) + len(bare)
-        more = None
+        more, told = None, []
         if composed is not None and config.composed_share:
             more = training_clips(composed, config, network.patch_frames)
             total += len(more.captioned) + len(more.validation)
+        if narrated is not None and config.narrated_share:
+            told = training_clips(narrated, config, network.patch_frames).captioned
+            total += len(told)
         done = 0
 
         def items(
@@ -122,6 +127,7 @@ class TrainingData:
         self.bare = items(corpus, bare, described=config.described)
         self.composed = items(composed, more.captioned) if composed and more else []
         self.composed_validation = items(composed, more.validation) if composed and more else []
+        self.narrated = items(narrated, told) if narrated and told else []
         self.texts = self._read_texts(encoder, reader, cache)
         seen = (x for item in self.captioned for x in (item.features, mirror_features(item.features)))
         self.normalizer = Normalizer.fit(seen, self.layout)
@@ -129,9 +135,13 @@ class TrainingData:
 
     def _read_texts(self, encoder: TextEncoder, reader: TreeReader, cache: Path | None) -> TextLibrary:
         every = (self.captioned, self.validation, self.bare, self.composed, self.composed_validation)
-        texts = {c.text for part in every for item in part for side in item.captions for c in side}
         depth = self.network.semantic_depth
-        return read_texts(sorted(texts | {_NO_TEXT}), encoder, reader, depth, cache)
+        texts = {_NO_TEXT}.union(*map(_texts_of, every))
+        library = read_texts(sorted(texts), encoder, reader, depth, cache)
+        told = sorted(_texts_of(self.narrated) - texts)
+        if not told:
+            return library
+        return library.joined(read_texts(told, encoder, reader, depth, cache))
 
     def text_statistics(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
         """(mean, deviation) of the training captions' sentence vectors, and of nodes' vectors."""
@@ -147,10 +157,11 @@ class TrainingData:
 
     @property
     def items_per_epoch(self) -> int:
-        """Clips an epoch: captioned ones, and shares of bare and composed ones."""
+        """Clips an epoch: captioned ones, and shares of bare, composed and narrated ones."""
         c = self.config
         bare = self._extra(c.uncaptioned_share, self.bare)
-        return len(self.captioned) + bare + self._extra(c.composed_share, self.composed)
+        composed = self._extra(c.composed_share, self.composed)
+        return len(self.captioned) + bare + composed + self._extra(c.narrated_share, self.narrated)
 
     def batches_per_epoch(self, batch_size: int) -> int:
         """Batches an epoch; the last, smaller one is left out unless it is the only one."""
@@ -163,6 +174,7 @@ class TrainingData:
         for share, source in (
             (self.config.uncaptioned_share, self.bare),
             (self.config.composed_share, self.composed),
+            (self.config.narrated_share, self.narrated),
         ):
             if source:
                 chosen = rng.choice(len(source), self._extra(share, source), replace=False)
@@ -263,6 +275,10 @@ def _item(corpus: PreparedCorpus, clip: Clip, described: bool) -> _Item:
     if described and clip.description:
         captions = (Caption(clip.description.lower()),)
     return _Item(encode(corpus.motion(clip)), (captions, tuple(mirror_caption(c) for c in captions)))
+
+
+def _texts_of(items: Sequence[_Item]) -> set[str]:
+    return {c.text for item in items for side in item.captions for c in side}
 
 
 def _floored(std: Float[np.ndarray, "s"]) -> Float[np.ndarray, "s"]:

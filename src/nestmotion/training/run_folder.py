@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -20,15 +21,19 @@ from nestmotion.training.checkpoint import read_progress
 from nestmotion.training.config import TrainConfig
 
 __all__ = [
+    "EXTRA",
     "RunLog",
-    "check_composed",
     "check_corpus",
+    "check_extra",
     "claim_run",
     "create_run",
     "read_config",
     "read_normalizer",
     "training_record",
 ]
+
+# Corpora that may be learned from beside the captioned one: options of nestmotion train.
+EXTRA = ("composed", "narrated")
 
 _LOG_EVERY = 20
 _PACKAGES = ("torch", "numpy", "onnxruntime", "tokenizers")
@@ -113,15 +118,15 @@ def create_run(
     run: Path,
     config: TrainConfig,
     corpus: PreparedCorpus,
-    composed: PreparedCorpus | None,
+    extra: Mapping[str, PreparedCorpus | None],
     normalizer: Normalizer,
 ) -> None:
-    """Write what will not change into the run's folder."""
+    """Write what will not change into the run's folder. extra: the corpora named in EXTRA."""
     for name, data in (
         ("config.json", asdict(config)),
         ("environment.json", _environment()),
         ("corpus.json", corpus.manifest),
-        ("composed.json", composed.manifest if composed is not None else None),
+        *((f"{name}.json", _manifest(extra.get(name))) for name in EXTRA),
         ("normalizer.json", {k: v.tolist() for k, v in normalizer.to_arrays().items()}),
     ):
         (run / name).write_text(json.dumps(data, indent=2) + "\n", "utf-8")
@@ -146,13 +151,17 @@ def check_corpus(run: Path, corpus: PreparedCorpus) -> None:
         raise TrainingError(f"{corpus.folder}: not the corpus that {run} was trained on")
 
 
-def check_composed(run: Path, composed: PreparedCorpus | None) -> None:
-    """Raises TrainingError unless the run was trained on these very compositions, or on none."""
-    trained = _read_json(run / "composed.json")
-    given = composed.manifest["files"] if composed is not None else None
-    if (trained and trained["files"]) != given:
-        name = composed.folder if composed is not None else "no --composed"
-        raise TrainingError(f"{name}: not the compositions that {run} was trained on")
+def check_extra(run: Path, extra: Mapping[str, PreparedCorpus | None]) -> None:
+    """Raises TrainingError unless the run was trained on these very corpora beside its own, or none."""
+    for name in EXTRA:
+        trained, given = _read_json(run / f"{name}.json"), extra.get(name)
+        if (trained and trained["files"]) != (given and given.manifest["files"]):
+            what = given.folder if given is not None else f"no --{name}"
+            raise TrainingError(f"{what}: not the {name} corpus that {run} was trained on")
+
+
+def _manifest(corpus: PreparedCorpus | None) -> dict | None:
+    return corpus.manifest if corpus is not None else None
 
 
 def training_record(run: Path) -> dict[str, Any]:
@@ -162,12 +171,12 @@ def training_record(run: Path) -> dict[str, Any]:
     corpus = _read_json(run / "corpus.json")
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     kept = ("source", "licence", "acknowledgement", "inputs", "clips", "captioned_clips", "hours")
-    composed = _read_json(run / "composed.json")
+    extra = {name: _read_json(run / f"{name}.json") for name in EXTRA}
     return {
         "config": asdict(config),
         "environment": _read_json(run / "environment.json"),
         "corpus": {key: corpus[key] for key in kept},
-        "composed_clips": composed["clips"] if composed else 0,
+        **{f"{name}_clips": found["clips"] if found else 0 for name, found in extra.items()},
         "validation": [row for row in rows if row["kind"] == "validation"],
         "progress": asdict(read_progress(run)),
         "started_from": training_record(Path(config.start_from)) if config.start_from else None,

@@ -88,6 +88,18 @@ class TextLibrary:
         nodes = {name: array[kept] for name, array in nodes.items()}
         return replace(self, first=first, nodes=nodes, starts=self.starts[kept])
 
+    def joined(self, other: TextLibrary) -> TextLibrary:
+        """These texts and those of another, of which none may be among these."""
+        rows = self.rows | {text: row + len(self.rows) for text, row in other.rows.items()}
+        return TextLibrary(
+            rows,
+            np.concatenate((self.sentences, other.sentences)),
+            np.concatenate((self.first, self.first[-1] + other.first[1:])),
+            {name: np.concatenate((array, other.nodes[name])) for name, array in self.nodes.items()},
+            np.concatenate((self.starts, other.starts)),
+            np.concatenate((self.verbs, other.verbs)),
+        )
+
     def node_statistics(self) -> tuple[Float[np.ndarray, "s"], Float[np.ndarray, "s"]]:
         """Mean and standard deviation of the nodes' vectors."""
         vectors = self.nodes["vectors"].astype(np.float32)

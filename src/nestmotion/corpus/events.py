@@ -1,0 +1,223 @@
+"""What a person does in a motion, told by rules from positions and heading alone.
+
+The rules know where the body goes (walks, runs, steps aside, turns, jumps, crouches, stands) and a few
+things that hands and feet do. They see sides, directions and times exactly, and nothing of what is
+meant by a movement; that is what people's captions are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from nestmotion.core import Motion
+from nestmotion.features.layout import CONTACT_JOINTS
+
+__all__ = ["Event", "ground_events", "hand_events", "leg_events", "upright"]
+
+_SMOOTH_S = 0.5
+_SHORTEST_S = 0.6
+
+# Metres a second over the floor: below the first a person stands; above the second he runs.
+_MOVES, _RUNS = 0.3, 1.8
+_TURNS_RAD_S = 0.6
+_LEAST_TURN_RAD = np.deg2rad(40)
+_JUMP_M, _LONGEST_JUMP_S = 0.14, 1.0
+
+# Height of the pelvis as a share of its height in standing; below the first a person crouches.
+_CROUCHES = 0.72
+_STANDING_M = 0.92
+
+
+@dataclass(frozen=True)
+class Event:
+    """Frames start (included) to stop (excluded) of one movement.
+
+    kind: of the ground (walk, run, back, side, turn, curve, jump, crouch, stand), of a hand (raise,
+        wave, punch, reach) or of a leg (kick, lift). side: "left", "right", "both" or "".
+    amount: radians turned, or how often it is done.
+    """
+
+    kind: str
+    start: int
+    stop: int
+    side: str = ""
+    amount: float = 0.0
+
+
+def _smooth(values: Float[np.ndarray, "t *d"], frames: int) -> Float[np.ndarray, "t *d"]:
+    frames = min(frames | 1, (len(values) - 1) | 1)
+    padded = np.pad(values, ((frames // 2, frames // 2), *((0, 0),) * (values.ndim - 1)), mode="edge")
+    total = np.cumsum(np.concatenate((np.zeros_like(padded[:1]), padded)), axis=0)
+    return (total[frames:] - total[:-frames]) / frames
+
+
+def _runs(mask: Bool[np.ndarray, "t"]) -> Iterator[tuple[int, int]]:
+    """Start and stop of every stretch of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(int)))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+
+
+def _local(motion: Motion, joint: str) -> Float[np.ndarray, "t 3"]:
+    """Where a joint is seen from the pelvis: left, up, ahead, in metres, in the frame's own heading."""
+    x, y, z = (motion.joint_m(joint) - motion.root_m).T
+    sin, cos = np.sin(motion.heading_rad), np.cos(motion.heading_rad)
+    return np.stack((x * cos - z * sin, y, x * sin + z * cos), axis=1)
+
+
+def upright(motion: Motion) -> Bool[np.ndarray, "t"]:
+    """Frames in which the neck is well above the pelvis."""
+    return _local(motion, "neck")[:, 1] > 0.3
+
+
+def ground_events(motion: Motion) -> list[Event]:
+    """What the body does over the floor; the events follow one another and fill all frames."""
+    fps = motion.fps
+    window = round(_SMOOTH_S * fps)
+    heading = _smooth(motion.heading_rad, window)
+    path = _smooth(motion.root_m[:, [0, 2]], window)
+    velocity = np.gradient(path, axis=0) * fps
+    ahead = velocity[:, 0] * np.sin(heading) + velocity[:, 1] * np.cos(heading)
+    leftward = velocity[:, 0] * np.cos(heading) - velocity[:, 1] * np.sin(heading)
+    rate = np.gradient(heading) * fps
+    speed = np.hypot(ahead, leftward)
+    way = np.where(rate > 0, "left", "right")
+    label = np.where(np.abs(rate) > _TURNS_RAD_S, np.char.add("turn ", way), "stand ")
+    onward = np.where(ahead > _RUNS, "run ", "walk ")
+    onward = np.where(np.abs(rate) > _TURNS_RAD_S, np.char.add("curve ", way), onward)
+    onward = np.where(ahead < 0, "back ", onward)
+    aside = np.where(leftward > 0, "side left", "side right")
+    onward = np.where(np.abs(leftward) > 1.2 * np.abs(ahead), aside, onward)
+    label = np.where(speed > _MOVES, onward, label)
+    low = _smooth(motion.root_m[:, 1], window) < _CROUCHES * _STANDING_M
+    label = np.where(low & (speed < 2 * _MOVES), "crouch ", label)
+    for start, stop in _jumps(motion):
+        label[start:stop] = "jump "
+    return _confirmed(motion, _without_short(label, round(_SHORTEST_S * fps)))
+
+
+def _jumps(motion: Motion) -> Iterator[tuple[int, int]]:
+    """Stretches with both feet in the air, with the push-off and the landing."""
+    joints = [motion.skeleton.index(name) for name in CONTACT_JOINTS]
+    lowest = motion.positions_m[:, joints, 1].min(axis=1)
+    margin = round(0.3 * motion.fps)
+    for start, stop in _runs(lowest > _JUMP_M):
+        inside = start > 0 and stop < len(lowest)
+        if inside and 0.1 <= (stop - start) / motion.fps <= _LONGEST_JUMP_S:
+            yield max(start - margin, 0), min(stop + margin, len(lowest))
+
+
+def _stretches(label: np.ndarray) -> list[tuple[str, int, int]]:
+    edges = [0, *(np.flatnonzero(label[1:] != label[:-1]) + 1).tolist(), len(label)]
+    return [(str(label[a]), a, b) for a, b in pairwise(edges)]
+
+
+def _without_short(label: np.ndarray, shortest: int) -> np.ndarray:
+    """The shortest stretch joins the longer of its neighbours until none is too short."""
+    label = label.copy()
+    while True:
+        parts = _stretches(label)
+        found = [p for p in parts if p[2] - p[1] < shortest]
+        if not found or len(parts) == 1:
+            return label
+        k = parts.index(min(found, key=lambda p: p[2] - p[1]))
+        beside = [parts[j] for j in (k - 1, k + 1) if 0 <= j < len(parts)]
+        label[parts[k][1] : parts[k][2]] = max(beside, key=lambda p: p[2] - p[1])[0]
+
+
+def _confirmed(motion: Motion, label: np.ndarray) -> list[Event]:
+    """Stretches as events; a turn that comes to little is none."""
+    label = label.copy()
+    for text, start, stop in _stretches(label):
+        kind, _, side = text.partition(" ")
+        turned = motion.heading_rad[stop - 1] - motion.heading_rad[start]
+        sign = 1 if side == "left" else -1
+        if kind in ("turn", "curve") and sign * turned < _LEAST_TURN_RAD:
+            label[start:stop] = "stand " if kind == "turn" else "walk "
+    events = []
+    for text, start, stop in _stretches(label):
+        kind, _, side = text.partition(" ")
+        amount = abs(motion.heading_rad[stop - 1] - motion.heading_rad[start])
+        if kind == "jump":
+            amount = sum(start <= (a + b) / 2 < stop for a, b in _jumps(motion))
+        events.append(Event(kind, start, stop, side, float(amount)))
+    return events
+
+
+def hand_events(motion: Motion) -> list[Event]:
+    """What each hand does, and what both do together, in order of time."""
+    sides = {side: _one_hand(motion, side) for side in ("left", "right")}
+    return _merged(sides["left"], sides["right"], round(0.3 * motion.fps))
+
+
+def _one_hand(motion: Motion, side: str) -> list[Event]:
+    wrist, shoulder = _local(motion, f"{side}_wrist"), _local(motion, f"{side}_shoulder")
+    fps = motion.fps
+    raised = wrist[:, 1] > shoulder[:, 1] + 0.08
+    events = []
+    for start, stop in _runs(raised):
+        if stop - start < 0.35 * fps:
+            continue
+        sway = _smooth(wrist[start:stop, 0], 3)
+        turns = _turning_points(sway, 0.06)
+        waves = turns >= 3 and (stop - start) / turns < 0.7 * fps
+        events.append(Event("wave" if waves else "raise", start, stop, side))
+    reach = wrist[:, 2] - shoulder[:, 2]
+    stretched = (reach > 0.4) & (wrist[:, 1] > 0.1) & ~raised
+    speed = np.gradient(reach) * fps
+    for start, stop in _runs(stretched):
+        if speed[max(start - 6, 0) : stop].max() > 2.2:
+            events.append(Event("punch", max(start - 4, 0), stop, side))
+        elif stop - start >= 0.4 * fps:
+            events.append(Event("reach", start, stop, side))
+    return sorted(events, key=lambda e: e.start)
+
+
+def _turning_points(values: Float[np.ndarray, "t"], least: float) -> int:
+    """How often a curve turns back by at least so much."""
+    count, extreme, direction = 0, values[0], 0
+    for value in values:
+        onward = value > extreme if direction > 0 else value < extreme
+        if onward or (direction == 0 and abs(value - extreme) <= least):
+            extreme = value
+        elif abs(value - extreme) > least:
+            count, direction, extreme = count + 1, int(np.sign(value - extreme)), value
+    return count
+
+
+def leg_events(motion: Motion) -> list[Event]:
+    """Kicks and lifted legs, in order of time."""
+    found = []
+    for side, other in (("left", "right"), ("right", "left")):
+        ankle, rest = motion.joint_m(f"{side}_ankle")[:, 1], motion.joint_m(f"{other}_ankle")[:, 1]
+        ahead = _local(motion, f"{side}_ankle")[:, 2]
+        for start, stop in _runs(ankle - rest > 0.3):
+            peak = start + int((ankle - rest)[start:stop].argmax())
+            if stop - start < 0.15 * motion.fps or ahead[peak] < 0.1:
+                continue  # behind the body it is a runner's heel
+            kind = "kick" if ahead[start:stop].max() > 0.45 and ankle[peak] > 0.4 else "lift"
+            found.append(Event(kind, start, stop, side))
+    return sorted(found, key=lambda e: e.start)
+
+
+def _merged(left: list[Event], right: list[Event], margin: int) -> list[Event]:
+    """Both sides in one row; where both do the same at about the same time, one event of both."""
+    rest, events = list(right), []
+    for event in left:
+        pair = next((r for r in rest if r.kind == event.kind and _overlap(event, r) > 0.5), None)
+        if pair is None or event.kind == "punch":
+            events.append(event)
+            continue
+        rest.remove(pair)
+        start, stop = min(event.start, pair.start), max(event.stop, pair.stop)
+        events.append(Event(event.kind, start, stop, "both"))
+    return sorted(events + rest, key=lambda e: e.start)
+
+
+def _overlap(a: Event, b: Event) -> float:
+    inside = min(a.stop, b.stop) - max(a.start, b.start)
+    return inside / max(a.stop - a.start, b.stop - b.start)
