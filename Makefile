@@ -67,7 +67,7 @@ $(DEMO)/.installed: pyproject.toml constraints.txt $(shell find src -type f -not
 
 $(TEST)/.installed: pyproject.toml constraints.txt
 	$(environment)
-	@$(TEST)/$(PIP) --editable '.[train,dev]'
+	@$(TEST)/$(PIP) --editable '.[train,studio,dev]'
 	@if command -v npm >/dev/null; then \
 		npm install --prefix $(TEST) --no-save --no-audit --no-fund --silent $(GLTF_VALIDATOR) \
 		|| echo "no $(GLTF_VALIDATOR): the tests that need it will be skipped"; fi

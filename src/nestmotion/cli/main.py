@@ -32,7 +32,11 @@ VERBS = {
     "evaluate": ("evaluate", "measure a bundle or a folder of motions"),
     "experiment": ("experiment", "run the paper's experiments and write their report"),
     "studio": ("studio", "serve the web page and the HTTP API"),
+    "studio": ("studio", "serve the web page and the HTTP API"),
 }
+
+# The extra that brings what a verb needs, where it is not train.
+EXTRAS = {"studio": "studio"}
 
 
 def _help() -> str:
@@ -100,8 +104,8 @@ def _run(verb: str, rest: list[str]) -> None:
         if error.name is None or error.name.startswith("nestmotion"):
             raise
         raise SettingsError(
-            f"{verb} needs {error.name}, which is not installed; install the training extra: "
-            'pip install "nestmotion[train]"'
+            f"{verb} needs {error.name}, which is not installed; install the extra it belongs to: "
+            f'pip install "nestmotion[{EXTRAS.get(verb, "train")}]"'
         ) from None
     import tyro
 

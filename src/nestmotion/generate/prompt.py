@@ -15,6 +15,7 @@ __all__ = [
     "check_prompt",
     "check_request",
     "check_seconds",
+    "doubt_english",
     "warn_if_not_english",
     "word_list",
 ]
@@ -44,18 +45,24 @@ def word_list(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def warn_if_not_english(prompt: str, vocabulary: Collection[str]) -> None:
-    """Warn when most words never occur in the training captions: another language, or nonsense."""
+def doubt_english(prompt: str, vocabulary: Collection[str]) -> str | None:
+    """A warning when most words never occur in the training captions: another language, or nonsense."""
     words = word_list(prompt)
     unknown = [word for word in words if word not in vocabulary]
-    if len(unknown) > len(words) / 2:
-        some = ", ".join(dict.fromkeys(unknown[:3]))
-        warnings.warn(
-            f"most words of the prompt are unknown to the model ({some}); it learned from English, and "
-            "the motion may not fit",
-            NestmotionWarning,
-            stacklevel=3,
-        )
+    if len(unknown) <= len(words) / 2:
+        return None
+    some = ", ".join(dict.fromkeys(unknown[:3]))
+    return (
+        f"most words of the prompt are unknown to the model ({some}); it learned from English, and the "
+        "motion may not fit"
+    )
+
+
+def warn_if_not_english(prompt: str, vocabulary: Collection[str]) -> None:
+    """Warn (NestmotionWarning) as `doubt_english` finds."""
+    doubt = doubt_english(prompt, vocabulary)
+    if doubt is not None:
+        warnings.warn(doubt, NestmotionWarning, stacklevel=3)
 
 
 def check_seconds(seconds: float, shortest_s: float, longest_s: float) -> None:

@@ -1,0 +1,164 @@
+"""Several prompts in one run of the network: with many to make, each costs less than alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from nestmotion import __version__
+from nestmotion.core.edit import canonicalize
+from nestmotion.core.errors import SettingsError
+from nestmotion.features import FeatureLayout, decode
+from nestmotion.generate.alignment_map import AlignmentMap
+from nestmotion.generate.pipeline import Explained, TextToMotion
+from nestmotion.generate.postprocess import postprocess as make_feet_stand
+from nestmotion.generate.prompt import check_prompt, check_request
+from nestmotion.generate.sampler import sample
+from nestmotion.text import EncodedText, SemanticTree
+from nestmotion.text.nodes import stack_nodes, tree_nodes
+
+__all__ = ["Order", "alike", "explain_together", "settled"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked of the model; the meaning of each value is that of `TextToMotion.generate`."""
+
+    text: str
+    seconds: float | None = None
+    seed: int = 0
+    samples: int = 1
+    steps: int | None = None
+    guidance: float | None = None
+    postprocess: bool = True
+
+
+def settled(model: TextToMotion, order: Order) -> Order:
+    """The order with every value that was left to the model filled in, and checked.
+
+    Raises PromptError when one is out of range.
+    """
+    sampling, limits = model.bundle.manifest["sampling"], model.bundle.manifest["seconds"]
+    prompt = check_prompt(order.text, model.encoder)
+    steps = sampling["steps"] if order.steps is None else order.steps
+    guidance = sampling["guidance"] if order.guidance is None else order.guidance
+    bounds = (limits["shortest"], limits["longest"])
+    check_request(order.seconds, *bounds, order.seed, order.samples, steps, guidance)
+    seconds = model.predict_seconds(prompt) if order.seconds is None else order.seconds
+    return replace(order, text=prompt, seconds=seconds, steps=steps, guidance=guidance)
+
+
+def alike(model: TextToMotion, order: Order) -> Hashable:
+    """Settled orders with equal values cost less made together; others may cost more."""
+    frames = round((order.seconds or 0) * model.bundle.fps)
+    return order.steps, order.guidance, model._padded(frames)
+
+
+def explain_together(
+    model: TextToMotion,
+    orders: Sequence[Order],
+    on_step: Callable[[float], None] = lambda done: None,
+) -> list[list[Explained]]:
+    """The samples of each order, as `TextToMotion.explain` makes them, up to rounding.
+
+    Shorter clips are padded to the longest, so clips of like length gain the most. on_step is told the
+    part done, 0 to 1, before each step of the sampler; what it raises ends the work.
+    Raises SettingsError when steps and guidance differ, PromptError as `settled` does.
+    """
+    orders = [settled(model, order) for order in orders]
+    if len({(order.steps, order.guidance) for order in orders}) != 1:
+        raise SettingsError("orders made together must have the same steps and guidance")
+    encoded = [model.encoder.encode([order.text]) for order in orders]
+    trees = [model.read_tree(o.text, e) for o, e in zip(orders, encoded, strict=True)]
+    clips = [_Clip(o, t, e, model) for o, t, e in zip(orders, trees, encoded, strict=True)]
+    features, weight = _sample(model, clips, on_step)
+    last = np.cumsum([order.samples for order in orders])
+    return [
+        [clip.explained(model, k, f, w) for k, (f, w) in enumerate(zip(rows, weights, strict=True))]
+        for clip, rows, weights in zip(
+            clips, np.split(features, last[:-1]), np.split(weight, last[:-1]), strict=True
+        )
+    ]
+
+
+class _Clip:
+    """What one order gives to the network and takes from it."""
+
+    def __init__(
+        self, order: Order, tree: SemanticTree, encoded: EncodedText, model: TextToMotion
+    ) -> None:
+        self.order, self.tree = order, tree
+        self.sentence = encoded.sentence[0]
+        self.nodes = tree_nodes(tree, encoded)
+        self.frames = max(round((order.seconds or 0) * model.bundle.fps), 1)
+        self.padded = model._padded(self.frames)
+
+    def noise(self, frames: int, columns: int, generative: bool) -> Float[np.ndarray, "s t f"]:
+        """The noise that the order has alone, followed by zeros up to so many frames."""
+        noise = np.zeros((self.order.samples, frames, columns))
+        for k in range(self.order.samples if generative else 0):
+            generator = np.random.default_rng((self.order.seed, k))
+            noise[k, : self.padded] = generator.standard_normal((self.padded, columns))
+        return noise
+
+    def explained(
+        self, model: TextToMotion, k: int, features: np.ndarray, weight: np.ndarray
+    ) -> Explained:
+        """Sample k from its rows of the result."""
+        order, bundle = self.order, model.bundle
+        motion = canonicalize(decode(features[: self.frames], bundle.skeleton, bundle.fps))
+        motion = make_feet_stand(motion) if order.postprocess else motion
+        recipe = {
+            "prompt": order.text,
+            "seed": order.seed,
+            "seconds": order.seconds,
+            "steps": order.steps,
+            "guidance": order.guidance,
+            "postprocess": order.postprocess,
+            "bundle": bundle.name,
+            "bundle_digest": bundle.digest,
+            "nestmotion": __version__,
+            "sample": k,
+        }
+        weight = weight[: len(self.tree.nodes), : self.frames]
+        return Explained(motion.with_metadata(**recipe), AlignmentMap(self.tree, weight, bundle.fps))
+
+
+def _sample(
+    model: TextToMotion, clips: Sequence[_Clip], on_step: Callable[[float], None]
+) -> tuple[Float[np.ndarray, "b t f"], Float[np.ndarray, "b n t"]]:
+    """Features, not normalised, and alignment of all rows, as long as the longest."""
+    manifest = model.bundle.manifest
+    generative = manifest["generative"]
+    steps, guidance = (clips[0].order.steps, clips[0].order.guidance) if generative else (1, 1.0)
+    assert steps is not None  # `settled` has filled both in
+    assert guidance is not None
+    padded, columns = max(clip.padded for clip in clips), FeatureLayout.of(model.bundle.skeleton).size
+    noise = np.concatenate([clip.noise(padded, columns, generative) for clip in clips])
+    nodes = stack_nodes([clip.nodes for clip in clips])
+    owner = np.repeat(np.arange(len(clips)), [clip.order.samples for clip in clips])
+    text = {
+        "sentence": np.stack([clip.sentence for clip in clips])[owner],
+        **{f"node_{f.name}": getattr(nodes, f.name)[owner] for f in fields(nodes)},
+        "valid": np.arange(padded) < np.array([clip.frames for clip in clips])[owner, None],
+    }
+    done = 0
+
+    def denoise(
+        noisy: np.ndarray, time: np.ndarray, has_text: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        nonlocal done
+        on_step(done / steps)
+        done += 1
+        times = len(noisy) // len(noise)  # 2 where the sampler asks with and without text at once
+        inputs = {name: np.concatenate([rows] * times) for name, rows in text.items()}
+        inputs |= {"noisy": noisy, "time": time, "has_text": has_text}
+        inputs |= {"known": np.zeros(noisy.shape, dtype=bool)}
+        clean, alignment = model._network.run(None, {n: inputs[n] for n in model._input_names})
+        return clean, alignment
+
+    clean, alignment = sample(denoise, noise, steps, guidance)
+    return model.bundle.normalizer.denormalize(clean), model._by_frame(alignment, padded)

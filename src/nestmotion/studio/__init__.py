@@ -1,0 +1,1 @@
+"""The studio: an HTTP server with a web page to make, see, compare and judge motion."""

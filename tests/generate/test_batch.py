@@ -1,0 +1,74 @@
+"""Several prompts in one run of the network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nestmotion.core.errors import PromptError, SettingsError
+from nestmotion.generate import TextToMotion
+from nestmotion.generate.batch import Order, alike, explain_together, settled
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TextToMotion.load()
+
+
+def test_as_if_each_were_made_alone(model):
+    orders = [
+        Order("a person walks forward", seconds=2, seed=3),
+        Order("a person jumps twice, then waves with the left hand", seconds=1.3, samples=2),
+        Order("a man kicks", seed=9, postprocess=False),
+    ]
+    told = []
+    together = explain_together(model, orders, told.append)
+    steps = model.bundle.manifest["sampling"]["steps"]
+    assert told == [k / steps for k in range(steps)]
+    for order, made in zip(orders, together, strict=True):
+        alone = model.explain(
+            order.text, order.seconds, order.seed, order.samples, postprocess=order.postprocess
+        )
+        assert len(made) == order.samples
+        for one, other in zip(made, alone, strict=True):
+            assert one.motion.metadata == other.motion.metadata
+            np.testing.assert_allclose(one.motion.positions_m, other.motion.positions_m, atol=1e-4)
+            np.testing.assert_allclose(one.alignment.weight, other.alignment.weight, atol=1e-4)
+            assert one.alignment.tree == other.alignment.tree
+
+
+def test_settling_fills_in_what_the_model_decides(model):
+    order = settled(model, Order("  a person \n walks "))
+    sampling = model.bundle.manifest["sampling"]
+    assert order.text == "a person walks"
+    assert order.seconds == model.predict_seconds("a person walks")
+    assert (order.steps, order.guidance) == (sampling["steps"], sampling["guidance"])
+    assert settled(model, order) == order
+    with pytest.raises(PromptError, match="seconds must be from 1 to 10, not 11"):
+        settled(model, Order("a person walks", seconds=11))
+
+
+def test_alike_are_those_that_need_no_padding(model):
+    def key(**values):
+        return alike(model, settled(model, Order("a person walks", **values)))
+
+    assert key(seconds=3) == key(seconds=3.1, seed=7)
+    assert key(seconds=3) != key(seconds=6)
+    assert key(seconds=3) != key(seconds=3, steps=5)
+
+
+def test_one_run_has_one_number_of_steps(model):
+    with pytest.raises(SettingsError, match="must have the same steps and guidance"):
+        explain_together(model, [Order("a person walks"), Order("a person walks", steps=3)])
+
+
+def test_what_on_step_raises_ends_the_work(model):
+    calls = []
+
+    def stop(done):
+        calls.append(done)
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        explain_together(model, [Order("a person walks", seconds=1)], stop)
+    assert calls == [0.0]
