@@ -63,6 +63,7 @@ def run(
     device: str = "cpu",
     small: bool = False,
     keep_motions: bool = False,
+    train_only: bool = False,
     report_only: bool = False,
 ) -> None:
     """Run the paper's experiments, and write tables and figures.
@@ -102,6 +103,7 @@ def run(
         small: A trial of the whole in minutes: tiny networks, two epochs, twelve clips. Its numbers
             mean nothing.
         keep_motions: Do not delete generated motions when they have been measured.
+        train_only: Do the trainings and measure nothing; the same command without it goes on.
         report_only: Run nothing; write the report from the results that are there.
     """
     check_name(name)
@@ -153,6 +155,9 @@ def run(
             bars.update(now, description=f"{title}: {stage}", completed=done, total=total)
 
         runner.watch = watch
+        if train_only:
+            runner.train(parts)
+            return
         runner.run(parts, lambda part: _report(out))
         bars.update(tasks, completed=todo)
     print(write_report(out))

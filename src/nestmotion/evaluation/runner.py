@@ -91,6 +91,13 @@ class Runner:
         self.threads, self.device, self.keep_motions, self.watch = threads, device, keep_motions, watch
         write_plan(out, _plan(experiment))
 
+    def train(self, parts: Sequence[str]) -> None:
+        """Only the trainings that these parts need."""
+        for part in self.experiment.parts:
+            for task in part.tasks if part.name in parts else ():
+                for other in needs(task):
+                    self._do(other)
+
     def run(self, parts: Sequence[str], after: Callable[[str], None] = lambda part: None) -> None:
         """Run what is not finished of these parts; `after` is told of each part that is."""
         for part in self.experiment.parts:
