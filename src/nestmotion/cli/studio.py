@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import webbrowser
 from pathlib import Path
@@ -58,4 +59,5 @@ def run(
         if open_:
             webbrowser.open(address)  # the socket listens already; the page comes in a moment
         app = create_app(studio, Hosts.of(host, allow_host), token)
-        server_of(app, limits).run(sockets=[listening])
+        with contextlib.suppress(KeyboardInterrupt):  # the way to stop it
+            server_of(app, limits).run(sockets=[listening])

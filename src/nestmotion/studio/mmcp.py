@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from nestmotion.core import Motion
 from nestmotion.core.edit import MOST_FPS, canonicalize, concatenate, move, resample
 from nestmotion.core.errors import NestmotionError
+from nestmotion.core.rotations import unroll_signs
 from nestmotion.features.contacts import foot_contacts
 from nestmotion.features.known import known_frames
 from nestmotion.features.layout import CONTACT_JOINTS
@@ -220,7 +221,7 @@ def _first(
 def _result(samples: list[Motion], seams: list[list[int]]) -> MotionResult:
     contacts = np.stack([foot_contacts(motion) for motion in samples])
     return MotionResult(
-        rotations=np.stack([m.quat_local_xyzw for m in samples]).astype(np.float32),
+        rotations=np.stack([unroll_signs(m.quat_local_xyzw) for m in samples]).astype(np.float32),
         root_translations=np.stack([m.root_m for m in samples]).astype(np.float32),
         foot_contacts={name: contacts[..., j] for j, name in enumerate(CONTACT_JOINTS)},
         chunk_boundaries=seams,

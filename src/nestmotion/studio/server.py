@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import Any
 
@@ -25,7 +26,8 @@ def listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=512)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        number = error.errno or 0  # below 0 for names that are not found, which have their own words
+        reason = (os.strerror(number) if number > 0 else error.strerror or str(error)).lower()
         raise SettingsError(
             f"cannot listen on {host} port {port}: {reason}; give another --host or --port"
         ) from None
