@@ -91,6 +91,31 @@ def test_a_failure_ends_its_tasks_and_the_worker_goes_on(make):
     assert good.ended.result(10) == "good"
 
 
+def test_nobody_waits_for_a_dropped_task_that_is_being_done(make):
+    began, go = threading.Event(), threading.Event()
+
+    def work():
+        began.set()
+        go.wait(10)
+
+    def do(tasks):
+        for task in tasks:
+            task.work()
+            task.end(task.id)
+
+    worker = make(do)
+    running, after = Task("running", work), Task("after", lambda: None)
+    worker.put(running)
+    worker.put(after)
+    worker.start()
+    assert began.wait(10)
+    worker.drop(running)
+    assert running.ended.cancelled()
+    assert running.unwanted.is_set()
+    go.set()
+    assert after.ended.result(10) == "after"
+
+
 def test_stopping_drops_what_waits_and_takes_nothing_more(make):
     began, go = threading.Event(), threading.Event()
 

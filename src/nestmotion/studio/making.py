@@ -79,17 +79,17 @@ class Maker:
             _log.exception("a job failed")
             self._fail(running, INTERNAL)
         for task in tasks:
-            _end(task)
+            task.end()
         taken = (time.monotonic() - began) / len(tasks)
         self.seconds_a_job += 0.2 * (taken - self.seconds_a_job)
 
     def _run_errand(self, task: Task) -> None:
         if task.unwanted.is_set():
-            return _end(task)
+            return task.end()
         try:
-            task.ended.set_result(task.work.call(self._model))
+            task.end(task.work.call(self._model))
         except Exception as error:
-            task.ended.set_exception(error)
+            task.end(error=error)
 
     def _fail(self, tasks: Sequence[Task], problem: Problem) -> None:
         for task in tasks:
@@ -152,8 +152,3 @@ def _new(
     row = MotionRow(place, len(motion), motion.fps, changed)
     said = {"prompt": alignment.tree.prompt, **alignment.to_dict()}
     return NewMotion(row, to_bytes(motion, "npz"), json.dumps(said, ensure_ascii=False))
-
-
-def _end(task: Task) -> None:
-    if not task.ended.done():
-        task.ended.set_result(None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +27,7 @@ class Task:
     work: what is asked for, for the function that does it. together: tasks with equal values may be
     done in one go; None for alone. rows: how much of a go it takes up.
     progress: 0 to 1, set by the function. unwanted: set when nobody needs it any more.
-    ended: has a result, or an exception, as soon as there will be nothing more.
+    ended: has a result, or an exception, as soon as there will be nothing more; cancelled when dropped.
     """
 
     id: str
@@ -36,6 +37,14 @@ class Task:
     progress: float = 0.0
     unwanted: threading.Event = field(default_factory=threading.Event)
     ended: Future[Any] = field(default_factory=Future)
+
+    def end(self, result: Any = None, error: BaseException | None = None) -> None:
+        """Tell those who wait, unless it was dropped or told already."""
+        with contextlib.suppress(InvalidStateError):
+            if error is not None:
+                self.ended.set_exception(error)
+            else:
+                self.ended.set_result(result)
 
 
 class Worker:
@@ -81,12 +90,12 @@ class Worker:
             self._changed.notify_all()
 
     def drop(self, task: Task) -> None:
-        """Let a task be: out of the queue, or unwanted when it is being done."""
+        """Let a task be: nobody waits for it any more, and it leaves the queue if it is there."""
         task.unwanted.set()
         with self._changed:
             if task in self._waiting:
                 self._waiting.remove(task)
-                task.ended.cancel()
+        task.ended.cancel()
 
     @property
     def waiting(self) -> int:
@@ -106,8 +115,7 @@ class Worker:
             except BaseException as error:
                 _log.exception("the worker failed")
                 for task in tasks:
-                    if not task.ended.done():
-                        task.ended.set_exception(error)
+                    task.end(error=error)
             finally:
                 self._doing = ()
 
