@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -187,6 +190,19 @@ def test_joints_that_are_not_there(model, clip):
         regenerate(model, clip, PROMPT, 1.0, 2.0, joints=["tail"])
     with pytest.raises(SettingsError, match=r"^no joints to change; name some"):
         regenerate(model, clip, PROMPT, 1.0, 2.0, joints=[])
+
+
+def test_a_model_that_heeds_nothing_but_text(model, clip):
+    manifest = {**model.bundle.manifest, "controllable": False, "name": "plain"}
+    plain = copy.copy(model)
+    plain.bundle = replace(model.bundle, manifest=manifest)
+    line = "the model of bundle 'plain' heeds nothing but text; use a nested one"
+    with pytest.raises(PromptError) as error:
+        edit_phrase(plain, clip, PROMPT, "forward", "backwards")
+    assert str(error.value) == line
+    with pytest.raises(PromptError) as error:
+        stretch(plain, clip, PROMPT, "forward", 1.5)
+    assert str(error.value) == line
 
 
 def test_clips_that_cannot_be_edited(model, clip):

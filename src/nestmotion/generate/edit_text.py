@@ -25,8 +25,8 @@ __all__ = [
     "swaps_sides",
 ]
 
-# A stretch that is made anew lasts at least so long.
-SHORTEST_S = 0.4
+# Nothing that a text tells of is done in less; a turn that is read as shorter is misread.
+SHORTEST_S = 1.0
 
 # Joints that move without the rest, by the entry of CUES that names them.
 _BY_THEMSELVES = {"hand": ("collar", "shoulder", "elbow", "wrist"), "head": ("neck", "head")}

@@ -17,7 +17,6 @@ from nestmotion.core.edit import canonicalize, mirror, move
 from nestmotion.core.errors import PromptError, SettingsError
 from nestmotion.generate.edit_motion import carried, known_around, mirrored, retimed, set_in
 from nestmotion.generate.edit_text import (
-    SHORTEST_S,
     actions_of,
     changed_words,
     find_phrase,
@@ -27,10 +26,13 @@ from nestmotion.generate.edit_text import (
 )
 from nestmotion.generate.pipeline import TextToMotion
 
-__all__ = ["FACTORS", "Edited", "edit_phrase", "prompt_of", "regenerate", "stretch"]
+__all__ = ["FACTORS", "SHORTEST_S", "Edited", "edit_phrase", "prompt_of", "regenerate", "stretch"]
 
 # How many times as long an action may become.
 FACTORS = (0.5, 2.0)
+
+# A stretch that is made anew lasts at least so long.
+SHORTEST_S = 0.4
 
 # At a border with a mirrored stretch so many of its frames are made anew.
 _BORDER_FRAMES = 16
