@@ -22,6 +22,7 @@ from nestmotion.models import (
     ModelConfig,
     build_model,
 )
+from nestmotion.models.denoiser import noise_times
 from synthetic_batches import (
     BARE,
     ONE,
@@ -406,3 +407,11 @@ def test_an_unknown_model():
         build_model("gan", SMALL)
     known = "transformer, diffusion, clip-aligned, nested"
     assert str(error.value) == f"no model 'gan'; known models: {known}"
+
+
+def test_an_eighth_of_the_noise_times_leaves_all_to_the_text():
+    times = noise_times(20_000, torch.Generator().manual_seed(0))
+    assert times.min() >= 0
+    assert times.max() <= 1
+    assert (times > 0.985).float().mean() == pytest.approx(0.7 * 0.015 + 0.3 * 0.15**0.5, abs=0.01)
+    assert (times < 0.5).float().mean() == pytest.approx(0.35, abs=0.01)

@@ -62,6 +62,26 @@ def test_actions_and_their_order(text, expected):
     assert [(node.text, node.relation, node.order) for node in read(text).actions] == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a woman turns right. after that she veers to the left",
+        "a person raises the right hand. after that he raises the left hand",
+        "a man jumps up, and after that raises the left hand",
+        "a person walks straight ahead, after which he jogs forward.",
+        "a person walks, after which the person is running, and then sits",
+    ],
+)
+def test_after_that_something_follows(text):
+    orders = [action.order for action in read(text).actions]
+    assert orders == sorted(orders)
+    assert orders[-1] > 0
+
+
+def test_after_doing_something_is_still_before():
+    assert [action.order for action in read("he sits after walking").actions] == [1, 0]
+
+
 def test_phrases_and_their_roles():
     found = [
         (node.role, node.text)

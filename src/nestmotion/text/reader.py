@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,9 @@ _LISTS = (
     lexicon.PREPOSITIONS,
     lexicon.COUNTS | lexicon.COUNTED,
 )
+# What "after" points back with: "after that", "after which".
+_BACK_WORDS = (["that"], ["which"], ["this"], ["wards"])
+
 SURFACE_SIZE = len(_MARKS) + len(_ENDINGS) + len(_LISTS)
 
 
@@ -152,7 +156,20 @@ class TreeReader:
             "valid": np.ones((1, len(words)), bool),
         }
         (logits,) = self._session.run(None, inputs)
-        return labels_from(logits[0], (states != 0).any(axis=1))
+        labels = labels_from(logits[0], (states != 0).any(axis=1))
+        return _after_that(labels, [prompt[start:end].lower() for start, end in words])
+
+
+def _after_that(labels: Sequence[WordLabel], words: Sequence[str]) -> list[WordLabel]:
+    """Labels in which an action that begins with "after that" follows: the network often takes it for
+    one that comes before, as in "after walking"."""
+    found = list(labels)
+    for k, label in enumerate(labels):
+        start = k + (words[k] == "and")
+        back = words[start : start + 1] == ["after"] and words[start + 1 : start + 2] in _BACK_WORDS
+        if label.relation == "before" and back:
+            found[k] = replace(label, relation="then")
+    return found
 
 
 def labels_from(logits: Float[np.ndarray, "w k"], known: Bool[np.ndarray, "w"]) -> list[WordLabel]:
