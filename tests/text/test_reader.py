@@ -78,10 +78,6 @@ def test_after_that_something_follows(text):
     assert orders[-1] > 0
 
 
-def test_after_doing_something_is_still_before():
-    assert [action.order for action in read("he sits after walking").actions] == [1, 0]
-
-
 def test_phrases_and_their_roles():
     found = [
         (node.role, node.text)
