@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from platformdirs import user_data_path
 from nestmotion.generate import TextToMotion
 from nestmotion.studio.app import create_app
 from nestmotion.studio.limits import Limits
-from nestmotion.studio.security import Hosts, token_for
+from nestmotion.studio.security import Hosts, is_unspecified, token_for
 from nestmotion.studio.server import listen, server_of
 from nestmotion.studio.store import Store
 from nestmotion.studio.studio import Studio
@@ -52,7 +53,7 @@ def run(
         model = TextToMotion.load(bundle, threads)
         folder = data if data is not None else user_data_path("nestmotion", appauthor=False) / "studio"
         studio = Studio(model, Store(folder), limits)
-        shown = f"[{host}]" if ":" in host else host
+        shown = socket.gethostname() if is_unspecified(host) else f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listening.getsockname()[1]}/"
         address += "" if token is None else f"#token={token}"
         print(f"studio: {address} (stop with Ctrl+C)", flush=True)

@@ -23,7 +23,7 @@ from nestmotion.core.errors import SettingsError
 from nestmotion.studio.errors import ApiError, envelope
 from nestmotion.studio.limits import Limits
 
-__all__ = ["MMCP_PATHS", "Gate", "Hosts", "is_loopback", "token_for"]
+__all__ = ["MMCP_PATHS", "Gate", "Hosts", "is_loopback", "is_unspecified", "token_for"]
 
 MMCP_PATHS = ("/capabilities", "/generate")
 SHORTEST_TOKEN = 16
@@ -52,6 +52,12 @@ def is_loopback(host: str) -> bool:
     return address is not None and address.is_loopback
 
 
+def is_unspecified(host: str) -> bool:
+    """Whether a server bound to this host listens on all addresses of the machine."""
+    address = _address(host)
+    return address is not None and address.is_unspecified
+
+
 def token_for(host: str, given: str | None) -> str | None:
     """The token that a server bound to `host` asks for: the given one; where others can reach it and
     none is given, a new one; else None.
@@ -78,8 +84,7 @@ class Hosts:
     def of(cls, host: str, more: Collection[str] = ()) -> Hosts:
         """For a server bound to `host`, and names that a proxy in front of it has."""
         names = {"localhost", "127.0.0.1", "::1", host, *more}
-        address = _address(host)
-        everywhere = address is not None and address.is_unspecified
+        everywhere = is_unspecified(host)
         if everywhere:
             names |= {socket.gethostname(), socket.getfqdn()}
         return cls(frozenset(name.lower() for name in names), everywhere)
