@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,11 +48,12 @@ def evaluator_run(tmp_path_factory):
     from dataclasses import replace
 
     from nestmotion.corpus import PreparedCorpus, prepare
-    from nestmotion.evaluation.evaluator_data import EvaluatorData, PairConfig
+    from nestmotion.evaluation.evaluator_data import PairConfig
     from nestmotion.evaluation.evaluator_network import NetworkConfig
     from nestmotion.evaluation.export_evaluator import export_evaluator
     from nestmotion.evaluation.train_evaluator import (
         EvaluatorConfig,
+        evaluator_data,
         member_folder,
         train_evaluator,
         write_evaluator_config,
@@ -71,7 +73,9 @@ def evaluator_run(tmp_path_factory):
     words = "a person waves the left right hand someone walks he turns clockwise man stands number to"
     write_text_encoder(base / "text", words.split())
     config = EvaluatorConfig(
-        network=NetworkConfig(width=24, heads=2, motion_layers=1, text_layers=1, embedding=16),
+        network=NetworkConfig(
+            width=24, heads=2, motion_layers=1, text_layers=1, embedding=16, words=30
+        ),
         pairs=PairConfig(),
         folds=(1, 2),
         validation_share=0.3,
@@ -82,14 +86,17 @@ def evaluator_run(tmp_path_factory):
         bfloat16=False,
     )
     encoder = TextEncoder.load(base / "text")
-    data = EvaluatorData(corpus, encoder, config.folds, config.validation_share, config.pairs)
+    more = [["a man turns left", "he turns to the left"], ["someone stands"], ["a man walks", "walks"]]
+    (base / "more.jsonl").write_text("".join(json.dumps({"captions": c}) + "\n" for c in more))
+    config = replace(config, more_captions=str(base / "more.jsonl"))
+    data = evaluator_data(config, corpus, encoder)
     run = base / "run"
     write_evaluator_config(run, config)
     for k in range(config.members):
         own = replace(config, seed=config.seed + k)
         write_evaluator_config(member_folder(run, k), own)
         train_evaluator(own, data, member_folder(run, k))
-    export_evaluator(run, corpus, base / "text", base / "evaluator")
+    export_evaluator(run, corpus, base / "text", data.words, base / "evaluator")
     return run, corpus, base / "text", config, data
 
 

@@ -11,17 +11,14 @@ from nestmotion.evaluation.evaluator_network import (
     EvaluatorNetwork,
     NetworkConfig,
     contrastive_loss,
+    side_loss,
 )
 from nestmotion.evaluation.motion_inputs import INPUT_SIZE
 
-NONE = (torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64))
 
-
-def loss(texts, motions, owner, same=None, swapped=NONE, scale=1.0):
+def loss(texts, motions, owner, same=None, scale=1.0):
     same = torch.zeros(len(texts), len(motions), dtype=torch.bool) if same is None else same
-    return float(
-        contrastive_loss(texts, motions, torch.tensor(owner), same, *swapped, torch.tensor(scale))
-    )
+    return float(contrastive_loss(texts, motions, torch.tensor(owner), same, torch.tensor(scale)))
 
 
 def test_pairs_that_cannot_be_told_apart_cost_the_logarithm_of_their_number():
@@ -49,19 +46,35 @@ def test_other_texts_of_a_motion_are_no_negatives_of_it():
     assert twice - once == pytest.approx(other / 2, abs=1e-6)
 
 
-def test_a_swapped_text_is_a_negative_of_its_own_motion_alone():
-    motions = torch.eye(2, 4)
-    plain = loss(motions, motions, [0, 1])
-    hard = loss(motions, motions, [0, 1], swapped=(motions[:1], torch.tensor([0])))
-    # It lies on motion 0 and costs only there, where it is as good as the true text.
-    before, after = math.log(1 + math.exp(-1)), math.log(2 + math.exp(-1))
-    assert hard - plain == pytest.approx((after - before) / 4, abs=1e-6)
+def sides(texts, motions, owner, twin, scale=1.0):
+    return float(
+        side_loss(texts, motions, torch.tensor(owner), torch.tensor(twin), torch.tensor(scale))
+    )
+
+
+def test_sides_that_cannot_be_told_apart_cost_the_logarithm_of_two():
+    x = torch.ones(2, 4) / 2
+    assert sides(x, x, [0, 1], [1, 0]) == pytest.approx(math.log(2))
+
+
+def test_sides_cost_nothing_when_right_and_the_scale_when_wrong():
+    x = torch.eye(2, 4)
+    assert sides(x, x, [0, 1], [1, 0], scale=50.0) < 1e-6
+    assert sides(x, x[[1, 0]], [0, 1], [1, 0], scale=50.0) == pytest.approx(50.0, rel=1e-3)
+
+
+def test_texts_without_a_side_cost_nothing():
+    x = torch.eye(3, 4)
+    assert sides(x, x, [0, 1, 2], [-1, -1, -1]) == 0
+    assert sides(x, x, [0, 1, 2], [1, 0, -1]) == pytest.approx(math.log(1 + math.exp(-1)), abs=1e-6)
 
 
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    size = NetworkConfig(width=24, heads=2, motion_layers=2, text_layers=2, embedding=8, text_size=16)
+    size = NetworkConfig(
+        width=24, heads=2, motion_layers=2, text_layers=2, embedding=8, text_size=16, words=9
+    )
     return EvaluatorNetwork(size).eval()
 
 
@@ -78,16 +91,27 @@ def test_embeddings_are_unit_vectors_that_padding_does_not_change(network):
     assert torch.allclose(network.motion(changed, valid), together, atol=1e-5)
 
 
-def test_texts_likewise(network):
-    tokens = torch.randn(2, 12, 16)
+@pytest.fixture
+def texts():
     valid = torch.arange(12) < torch.tensor([[12], [5]])
-    together = network.text(tokens, valid)
-    alone = network.text(tokens[1:, :5], valid[1:, :5])
+    return torch.randn(2, 12, 16), torch.randint(10, (2, 12)), valid
+
+
+def test_texts_likewise(network, texts):
+    together = network.text(*texts)
+    alone = network.text(*(part[1:, :5] for part in texts))
     assert torch.allclose(alone[0], together[1], atol=1e-5)
 
 
-def test_order_matters(network):
-    tokens, valid = torch.randn(1, 6, 16), torch.ones(1, 6, dtype=torch.bool)
+def test_order_matters(network, texts):
+    turned = [part.flip(1) for part in texts]
+    assert not torch.allclose(network.text(*texts)[0], network.text(*turned)[0], atol=1e-3)
+
+
+def test_words_are_told_apart_where_their_states_are_the_same(network, texts):
+    states, words, valid = texts
+    other = words.clone()
+    other[0, 3] = 1 + words[0, 3] % 9
     assert not torch.allclose(
-        network.text(tokens, valid), network.text(tokens.flip(1), valid), atol=1e-3
+        network.text(states, words, valid)[0], network.text(states, other, valid)[0], atol=1e-3
     )

@@ -13,8 +13,8 @@ from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import OutputError, SettingsError, TrainingError
 from nestmotion.corpus.splits import is_validation_clip
 from nestmotion.evaluation.evaluator import Evaluator, group_hash, normal_text
-from nestmotion.evaluation.evaluator_data import EvaluatorData
-from nestmotion.evaluation.evaluator_network import EvaluatorNetwork, Members
+from nestmotion.evaluation.evaluator_data import EvaluatorData, read_captions
+from nestmotion.evaluation.evaluator_network import EvaluatorNetwork, MotionMembers
 from nestmotion.evaluation.export_evaluator import export_evaluator, read_evaluator_config
 from nestmotion.evaluation.motion_inputs import padded_inputs
 from nestmotion.evaluation.train_evaluator import BEST, member_folder, train_evaluator
@@ -43,21 +43,65 @@ def test_an_epoch_is_a_function_of_seed_and_number(evaluator_run):
 
 def test_batches_pair_texts_with_their_motions(evaluator_run):
     for batch in evaluator_run[4].epoch(0, 0, 8):
-        n, m, h = len(batch.owner), len(batch.inputs), len(batch.swapped_owner)
-        assert batch.tokens.shape[0] == batch.tokens_valid.shape[0] == n + h
+        n, m, k = len(batch.owner), len(batch.inputs), len(batch.pairs_same)
+        assert len(batch.texts) == n + 2 * k
+        assert k in (2, 3)  # two clips have two captions, one of which names sides in both
         assert batch.same.shape == (n, m)
         assert set(batch.owner.tolist()) == set(range(m))
         # A text is the same as itself: its own motion is marked, and the loss leaves it out.
         assert batch.same[torch.arange(n), batch.owner].all()
 
 
+def test_a_text_that_names_a_side_stands_with_its_mirror_image_as_a_negative(evaluator_run):
+    data = evaluator_run[4]
+    batch, plain = data.validation_batch()
+    sided = torch.nonzero(batch.twin >= 0)[:, 0]
+    assert plain.sum() == len(data.validation)
+    assert len(sided)
+    for n in sided:
+        other = batch.twin[n]
+        assert batch.twin[other] == n
+        assert abs(batch.owner[other] - batch.owner[n]) == 1
+        assert not batch.same[n, batch.owner[other]]
+        assert not torch.equal(batch.texts.states[n], batch.texts.states[other])
+    # What names no side is as true of the mirror image.
+    beside = [
+        n for n, m in enumerate(batch.owner) if batch.twin[n] < 0 and not plain[m + 1 : m + 2].all()
+    ]
+    assert beside
+    assert all(batch.same[n, batch.owner[n] + 1] for n in beside)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"captions": "walks"}', 'line 2: not an object with "captions", a list of texts'),
+        ('{"texts": []}', 'line 2: not an object with "captions", a list of texts'),
+        ("walks", 'line 2: not an object with "captions", a list of texts'),
+    ],
+)
+def test_a_file_of_captions(tmp_path, line, problem):
+    path = tmp_path / "captions.jsonl"
+    path.write_text('{"captions": ["a man walks", "he walks"], "id": "1"}\n')
+    assert read_captions(path) == [["a man walks", "he walks"]]
+    path.write_text(path.read_text() + line)
+    with pytest.raises(TrainingError) as error:
+        read_captions(path)
+    assert str(error.value) == f"{path}, {problem}"
+    with pytest.raises(TrainingError, match=r"none.jsonl: cannot be read"):
+        read_captions(tmp_path / "none.jsonl")
+
+
 def test_a_network_this_small_learns_forty_pairs(evaluator_run, tmp_path):
     _, _, _, config, data = evaluator_run
     o = replace(config.optimizer, learning_rate=3e-3, warmup_steps=5)
-    longer = replace(config, optimizer=o, epochs=12, validate_epochs=12)
-    losses = []
-    train_evaluator(longer, data, tmp_path, progress=lambda s, t, terms: losses.append(terms["loss"]))
-    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+    network = replace(config.network, dropout=0.0)
+    longer = replace(config, network=network, optimizer=o, epochs=20, validate_epochs=20)
+    rows = []
+    train_evaluator(longer, data, tmp_path, progress=lambda step, total, terms: rows.append(terms))
+    for name, share in (("match", 0.92), ("pairs", 0.5)):
+        losses = [row[name] for row in rows]
+        assert np.mean(losses[-5:]) < share * np.mean(losses[:5]), name
 
 
 def test_resuming_gives_the_same_weights_to_the_last_bit(evaluator_run, tmp_path):
@@ -86,7 +130,7 @@ def test_the_file_says_what_the_torch_network_says(evaluator_run, evaluator_fold
     inputs, valid = padded_inputs([m.positions_m for m in motions])
     with torch.no_grad():
         given = torch.from_numpy(inputs), torch.from_numpy(valid)
-        expected = Members([network.motion for network in networks])(*given).numpy()
+        expected = MotionMembers([network.motion for network in networks])(*given).numpy()
     assert vectors == pytest.approx(expected, abs=0.02)  # weights of eight bits
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(5), abs=1e-5)
     texts = evaluator.embed_texts(["someone walks", "a person waves the left hand", "someone walks"])
@@ -115,6 +159,11 @@ def test_the_record_names_what_was_seen_and_how_well_it_does(evaluator_run, eval
         value, low, high = record[split]["top3"]
         assert 0 <= low <= value <= high <= 1
     assert len(record["joint_speed_limit_m_s"]) == 22
+    assert record["words"] == data.words
+    assert {"left", "right", "walks"} <= set(record["words"])
+    assert (
+        record["members"][0]["settings"]["more_captions"] == "more.jsonl"
+    )
     evaluator = Evaluator.load(evaluator_folder, text)
     evaluator.check_unseen([c for c in corpus.clips if c.fold == 0])
     seen = next(p.clip for p in data.captioned)
@@ -141,7 +190,7 @@ def test_what_is_no_run_and_no_evaluator(evaluator_run, evaluator_folder, tmp_pa
     with pytest.raises(TrainingError, match=r"not the settings of a run \(epochs: "):
         read_evaluator_config(tmp_path)
     with pytest.raises(OutputError, match=r"is not empty; choose another folder$"):
-        export_evaluator(run, corpus, text, evaluator_folder)
+        export_evaluator(run, corpus, text, (), evaluator_folder)
     with pytest.raises(SettingsError, match=r"evaluator.json: missing; .* is not an evaluator$"):
         Evaluator.load(tmp_path, text)
     with pytest.raises(
@@ -174,7 +223,7 @@ def test_a_changed_evaluator_is_refused(evaluator_run, copied, tmp_path):
         Evaluator.load(copied, other)
     (copied / "evaluator.json").write_text(json.dumps({**record, "format": 9}))
     with pytest.raises(
-        SettingsError, match=r"format 9, this nestmotion reads 1; train it again or upg"
+        SettingsError, match=r"format 9, this nestmotion reads 2; train it again or upg"
     ):
         Evaluator.load(copied, text)
     (copied / "evaluator.json").write_text("{")
@@ -185,7 +234,7 @@ def test_a_changed_evaluator_is_refused(evaluator_run, copied, tmp_path):
 def test_folds_without_clips(evaluator_run):
     _, corpus, text, config, _ = evaluator_run
     with pytest.raises(TrainingError) as error:
-        EvaluatorData(corpus, TextEncoder.load(text), (3,), 0.3, config.pairs)
+        EvaluatorData(corpus, TextEncoder.load(text), (3,), 0.3, config.pairs, 30)
     assert str(error.value) == (
         f"{corpus.folder}: folds 3 hold 0 captioned clips to train on and 0 to validate with; one of "
         "each is needed"

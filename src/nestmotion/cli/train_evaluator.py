@@ -10,10 +10,10 @@ import tyro
 from rich.progress import Progress, TaskID
 
 from nestmotion.corpus import PreparedCorpus
-from nestmotion.evaluation.evaluator_data import EvaluatorData
 from nestmotion.evaluation.export_evaluator import export_evaluator, read_evaluator_config
 from nestmotion.evaluation.train_evaluator import (
     EvaluatorConfig,
+    evaluator_data,
     member_folder,
     train_evaluator,
     write_evaluator_config,
@@ -49,7 +49,7 @@ def run(
     write_evaluator_config(out, config)
     texts = text_encoder_folder(config.text_encoder, out)
     encoder = TextEncoder.load(texts, config.threads)
-    data = EvaluatorData(prepared, encoder, config.folds, config.validation_share, config.pairs)
+    data = evaluator_data(config, prepared, encoder)
     with Progress() as bars:
         for k in range(config.members):
             task = bars.add_task(f"member {k}", total=None)
@@ -63,7 +63,7 @@ def run(
     if (out / "evaluator").exists():
         print(f"{out / 'evaluator'}: is there already")
         return
-    record = export_evaluator(out, prepared, texts, out / "evaluator")
+    record = export_evaluator(out, prepared, texts, data.words, out / "evaluator")
     for split in ("validation", "test"):
         if record[split]:
             top1, _, top3 = (record[split][f"top{k}"][0] for k in (1, 2, 3))

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from nestmotion.core import Motion, canonical_skeleton
 from nestmotion.core.checksums import check_folder, sha256_of
@@ -35,15 +36,17 @@ __all__ = [
     "FORMAT",
     "MANIFEST",
     "Evaluator",
+    "TextStates",
     "default_evaluator_path",
     "group_hash",
     "normal_text",
-    "padded_tokens",
-    "token_states",
+    "padded_texts",
+    "text_states",
+    "word_numbers",
 ]
 
 MANIFEST = "evaluator.json"
-FORMAT = 1
+FORMAT = 2
 FILES = ("motion.onnx", "text.onnx")
 
 _AT_ONCE = 32
@@ -64,6 +67,11 @@ def normal_text(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", text.lower()))
 
 
+def word_numbers(words: Sequence[str]) -> dict[str, int]:
+    """From 1 on, in the order of evaluator.json; 0 is for every other word."""
+    return {word: k for k, word in enumerate(words, start=1)}
+
+
 class Evaluator:
     """A loaded evaluator. Make one with `Evaluator.load`."""
 
@@ -76,6 +84,7 @@ class Evaluator:
     ) -> None:
         self.record = record
         self._encoder, self._motion, self._text = encoder, motion, text
+        self._numbers = word_numbers(record["words"])
 
     @classmethod
     def load(
@@ -130,13 +139,13 @@ class Evaluator:
 
     def embed_texts(self, texts: Sequence[str]) -> Float[np.ndarray, "n d"]:
         """Unit vectors of texts."""
-        states = token_states(sorted(set(texts)), self._encoder)
+        states = text_states(sorted(set(texts)), self._encoder)
         vectors: dict[str, np.ndarray] = {}
-        ordered = sorted(states, key=lambda text: len(states[text][0]))
+        ordered = sorted(states, key=lambda text: len(states[text].pieces))
         for a in range(0, len(ordered), _AT_ONCE):
             part = ordered[a : a + _AT_ONCE]
-            tokens, valid = padded_tokens([states[text][0] for text in part])
-            (rows,) = self._text.run(None, {"values": tokens, "valid": valid})
+            values, words, valid = padded_texts([states[text] for text in part], self._numbers)
+            (rows,) = self._text.run(None, {"values": values, "words": words, "valid": valid})
             vectors.update(zip(part, rows, strict=True))
         return np.stack([vectors[text] for text in texts])
 
@@ -159,7 +168,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text("utf-8"))
         found, sums = record["format"], dict(record["files"])
-        record["groups_seen"], record["text_encoder"]
+        record["groups_seen"], record["text_encoder"], record["words"]
     except (ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{path}: not an evaluator's record ({error})") from None
     if found != FORMAT:
@@ -173,27 +182,45 @@ def _read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def token_states(
-    texts: Sequence[str], encoder: TextEncoder
-) -> dict[str, tuple[Float[np.ndarray, "_ d"], Float[np.ndarray, "d"]]]:
-    """Token states, float16, and sentence vector of every text."""
+@dataclass(frozen=True)
+class TextStates:
+    """What the evaluator reads of one text of L word pieces.
+
+    states (L, D), float16: of the frozen text encoder. pieces (L): the pieces' own characters in lower
+    case, "" for the marks at both ends. sentence (D): of unit length, mean of the states.
+    """
+
+    states: Float[np.ndarray, "l d"]
+    pieces: tuple[str, ...]
+    sentence: Float[np.ndarray, "d"]
+
+
+def text_states(texts: Sequence[str], encoder: TextEncoder) -> dict[str, TextStates]:
+    """What the evaluator reads of every text."""
     result = {}
     ordered = sorted(texts, key=len)
     for a in range(0, len(ordered), _AT_ONCE):
         part = ordered[a : a + _AT_ONCE]
         encoded = encoder.encode(part)
         for k, text in enumerate(part):
-            states = encoded.tokens[k][encoded.valid[k]].astype(np.float16)
-            result[text] = (states, encoded.sentence[k])
+            valid = encoded.valid[k]
+            pieces = tuple(text[i:j].lower() for i, j in encoded.spans[k][valid])
+            states = encoded.tokens[k][valid].astype(np.float16)
+            result[text] = TextStates(states, pieces, encoded.sentence[k])
     return result
 
 
-def padded_tokens(
-    states: Sequence[Float[np.ndarray, "_ d"]],
-) -> tuple[Float[np.ndarray, "b l d"], Bool[np.ndarray, "b l"]]:
-    """Token states of several texts filled up with zeros, and which tokens are real."""
-    tokens = np.zeros((len(states), max(map(len, states)), states[0].shape[1]), dtype=np.float32)
-    valid = np.zeros(tokens.shape[:2], dtype=bool)
-    for row, state in enumerate(states):
-        tokens[row, : len(state)], valid[row, : len(state)] = state, True
-    return tokens, valid
+def padded_texts(
+    texts: Sequence[TextStates], numbers: Mapping[str, int]
+) -> tuple[Float[np.ndarray, "b l d"], Int[np.ndarray, "b l"], Bool[np.ndarray, "b l"]]:
+    """States of several texts, filled up with zeros; the number of each word piece, 0 for one that has
+    none; and which are real."""
+    longest, size = max(len(t.pieces) for t in texts), texts[0].states.shape[1]
+    states = np.zeros((len(texts), longest, size), dtype=np.float32)
+    words = np.zeros(states.shape[:2], dtype=np.int64)
+    valid = np.zeros(states.shape[:2], dtype=bool)
+    for row, text in enumerate(texts):
+        length = len(text.pieces)
+        states[row, :length], valid[row, :length] = text.states, True
+        words[row, :length] = [numbers.get(piece, 0) for piece in text.pieces]
+    return states, words, valid

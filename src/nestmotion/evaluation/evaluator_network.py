@@ -21,11 +21,13 @@ from nestmotion.models.blocks import sinusoids
 
 __all__ = [
     "EvaluatorNetwork",
-    "Members",
     "MotionEncoder",
+    "MotionMembers",
     "NetworkConfig",
     "TextEmbedder",
+    "TextMembers",
     "contrastive_loss",
+    "side_loss",
 ]
 
 
@@ -33,13 +35,14 @@ __all__ = [
 class NetworkConfig:
     """Sizes. text_size: of the frozen text encoder's token states; embedding: of the shared space."""
 
-    width: int = 192
-    heads: int = 6
+    width: int = 128
+    heads: int = 4
     motion_layers: int = 4
     text_layers: int = 2
     embedding: int = 128
     text_size: int = 384
-    dropout: float = 0.15
+    words: int = 1500
+    dropout: float = 0.2
 
 
 class _Block(nn.Module):
@@ -116,19 +119,27 @@ class MotionEncoder(nn.Module):
 
 
 class TextEmbedder(nn.Module):
-    """Token states (B, L, D) of the frozen text encoder and valid (B, L) to unit vectors (B, E)."""
+    """Texts as in `padded_texts`: states (B, L, D), words (B, L), valid (B, L), to unit vectors (B, E).
+
+    Every word piece that is frequent in captions has a learned vector beside its frozen state: a
+    sentence encoder's states of "left" and "right", or of two numbers, lie close together.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.tokens = nn.Sequential(
+        self.states = nn.Sequential(
             nn.LayerNorm(config.text_size), nn.Linear(config.text_size, config.width)
         )
+        self.words = nn.Embedding(config.words + 1, config.width)
+        nn.init.normal_(self.words.weight, std=0.1)
+        with torch.no_grad():
+            self.words.weight[0] = 0
         self.trunk = _Trunk(config, config.text_layers)
 
     def forward(
-        self, tokens: Float[Tensor, "b l d"], valid: Bool[Tensor, "b l"]
+        self, states: Float[Tensor, "b l d"], words: Int[Tensor, "b l"], valid: Bool[Tensor, "b l"]
     ) -> Float[Tensor, "b e"]:
-        return self.trunk(self.tokens(tokens), valid)
+        return self.trunk(self.states(states) + self.words(words), valid)
 
 
 class EvaluatorNetwork(nn.Module):
@@ -145,7 +156,7 @@ class EvaluatorNetwork(nn.Module):
         return self.log_scale.clamp(max=math.log(50.0)).exp()
 
 
-class Members(nn.Module):
+class _Members(nn.Module):
     """Encoders trained apart, as one: their vectors side by side, of unit length together, so that a
     cosine is the mean of the members' cosines."""
 
@@ -153,9 +164,23 @@ class Members(nn.Module):
         super().__init__()
         self.encoders = nn.ModuleList(encoders)
 
-    def forward(self, values: Tensor, valid: Tensor) -> Float[Tensor, "b e"]:
-        vectors = [encoder(values, valid) for encoder in self.encoders]
+    def _joined(self, *inputs: Tensor) -> Float[Tensor, "b e"]:
+        vectors = [encoder(*inputs) for encoder in self.encoders]
         return torch.cat(vectors, dim=-1) / math.sqrt(len(vectors))
+
+
+class MotionMembers(_Members):
+    """The motion encoders of several networks."""
+
+    def forward(self, values: Tensor, valid: Tensor) -> Float[Tensor, "b e"]:
+        return self._joined(values, valid)
+
+
+class TextMembers(_Members):
+    """The text encoders of several networks."""
+
+    def forward(self, values: Tensor, words: Tensor, valid: Tensor) -> Float[Tensor, "b e"]:
+        return self._joined(values, words, valid)
 
 
 def contrastive_loss(
@@ -163,21 +188,35 @@ def contrastive_loss(
     motions: Float[Tensor, "m e"],
     owner: Int[Tensor, "n"],
     same: Bool[Tensor, "n m"],
-    swapped: Float[Tensor, "h e"],
-    swapped_owner: Int[Tensor, "h"],
     scale: Float[Tensor, ""],
 ) -> Float[Tensor, ""]:
     """Symmetric InfoNCE (van den Oord et al. 2018) with several texts a motion.
 
     owner: motion of each text. same: pairs that are no negatives, because the text would do for that
-    motion too. swapped: texts whose sides were swapped, each a negative of its own motion alone.
+    motion too.
     """
     logits = scale * texts @ motions.T
     rows = torch.arange(len(texts), device=texts.device)
     positive = logits[rows, owner]
     negatives = logits.masked_fill(same | functional.one_hot(owner, len(motions)).bool(), -torch.inf)
-    hard = torch.full((len(swapped), len(motions)), -torch.inf, device=texts.device)
-    hard[torch.arange(len(swapped)), swapped_owner] = scale * (swapped * motions[swapped_owner]).sum(-1)
     per_text = torch.logaddexp(positive, negatives.logsumexp(dim=1)) - positive
-    of_motion = torch.cat((negatives, hard)).logsumexp(dim=0)[owner]
+    of_motion = negatives.logsumexp(dim=0)[owner]
     return (per_text.mean() + (torch.logaddexp(positive, of_motion) - positive).mean()) / 2
+
+
+def side_loss(
+    texts: Float[Tensor, "n e"],
+    motions: Float[Tensor, "m e"],
+    owner: Int[Tensor, "n"],
+    twin: Int[Tensor, "n"],
+    scale: Float[Tensor, ""],
+) -> Float[Tensor, ""]:
+    """softplus(score of the wrong pair - score of the right one) over texts that have a twin: the text
+    with its sides swapped, whose motion is the mirror image. Wrong pairs are the twin's text with the
+    text's own motion. twin: index of that text, -1 for none. Zero where no text has one."""
+    sided = torch.nonzero(twin >= 0)[:, 0]
+    if not len(sided):
+        return texts.sum() * 0
+    motion = motions[owner[sided]]
+    gain = ((texts[sided] - texts[twin[sided]]) * motion).sum(dim=-1)
+    return functional.softplus(-scale * gain).mean()

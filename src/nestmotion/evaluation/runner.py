@@ -45,6 +45,7 @@ from nestmotion.evaluation.tasks import (
 )
 from nestmotion.evaluation.train_evaluator import (
     EvaluatorConfig,
+    evaluator_data,
     member_folder,
     train_evaluator,
     write_evaluator_config,
@@ -166,12 +167,11 @@ class Runner:
         run, corpus = self.out / "evaluators" / task_id(task), self.corpora.get(task.corpus)
         config = replace(task.config, threads=self.threads)
         encoder = TextEncoder.load(self.corpora.text_encoder, self.threads)
-        shares = config.folds, config.validation_share, config.pairs
-        data = EvaluatorData(corpus, encoder, *shares)
+        data = evaluator_data(config, corpus, encoder)
         write_evaluator_config(run, config)
         for k in range(config.members):
             self._train_member(task, replace(config, seed=config.seed + k), data, run, k)
-        export_evaluator(run, corpus, self.corpora.text_encoder, run / "evaluator")
+        export_evaluator(run, corpus, self.corpora.text_encoder, data.words, run / "evaluator")
 
     def _train_member(
         self, task: EvaluatorTask, config: EvaluatorConfig, data: EvaluatorData, run: Path, k: int

@@ -16,21 +16,37 @@ import torch
 from torch import Tensor
 
 from nestmotion.core.errors import TrainingError
+from nestmotion.corpus import PreparedCorpus
 from nestmotion.corpus.splits import VALIDATION_SHARE
-from nestmotion.evaluation.evaluator_data import EvaluatorBatch, EvaluatorData, PairConfig
+from nestmotion.evaluation.evaluator_data import (
+    EvaluatorBatch,
+    EvaluatorData,
+    PairConfig,
+    TextBatch,
+    read_captions,
+)
 from nestmotion.evaluation.evaluator_network import (
     EvaluatorNetwork,
     NetworkConfig,
     contrastive_loss,
+    side_loss,
 )
 from nestmotion.evaluation.measures import r_precision
+from nestmotion.text import TextEncoder
 from nestmotion.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from nestmotion.training.config import OptimizerConfig
 from nestmotion.training.loop import learning_rate_share
 from nestmotion.training.optimizer import Optimizer
 from nestmotion.training.run_folder import RunLog
 
-__all__ = ["BEST", "EvaluatorConfig", "member_folder", "train_evaluator", "write_evaluator_config"]
+__all__ = [
+    "BEST",
+    "EvaluatorConfig",
+    "evaluator_data",
+    "member_folder",
+    "train_evaluator",
+    "write_evaluator_config",
+]
 
 BEST = "best"
 _VALIDATION_DRAWS = 40
@@ -44,6 +60,9 @@ class EvaluatorConfig:
     members: networks trained apart, with seeds from `seed` on, that judge together.
     folds: trained on; the others are never looked at. validation_share: of their groups, held out to
         choose the weights by; the default is that of the generators.
+    side_weight: of `side_loss`; pair_weight: of the contrast of captions without motion.
+    more_captions: file of JSON lines with `captions` of clips whose motion is not in the corpus, none
+        by default; the text side learns from them which captions say the same.
     text_encoder: "default" for that of the bundle in the package, or the folder of a bundle.
     bfloat16: run matrix products in bfloat16. checkpoint_minutes: least time between checkpoints.
     """
@@ -54,18 +73,31 @@ class EvaluatorConfig:
     validation_share: float = VALIDATION_SHARE
     optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig(
-            learning_rate=6e-4, weight_decay=0.05, warmup_steps=100, cooldown_share=0.9, ema_decay=0.995
+            learning_rate=1e-3, weight_decay=0.1, warmup_steps=60, cooldown_share=1.0, ema_decay=0.99
         )
     )
+    side_weight: float = 1.0
+    pair_weight: float = 0.5
+    more_captions: str = ""
     text_encoder: str = "default"
     members: int = 2
-    epochs: int = 40
-    batch_size: int = 128
+    epochs: int = 16
+    batch_size: int = 96
     seed: int = 0
     bfloat16: bool = True
     threads: int = 1
     checkpoint_minutes: float = 2.0
     validate_epochs: int = 4
+
+
+def evaluator_data(
+    config: EvaluatorConfig, corpus: PreparedCorpus, encoder: TextEncoder
+) -> EvaluatorData:
+    """What a run with these settings learns from. Raises TrainingError when the folds hold no captioned
+    clips to train on or to validate with, or the file of more captions cannot be read."""
+    more = read_captions(Path(config.more_captions)) if config.more_captions else ()
+    held_out, words = config.validation_share, config.network.words
+    return EvaluatorData(corpus, encoder, config.folds, held_out, config.pairs, words, more)
 
 
 def member_folder(run: Path, member: int) -> Path:
@@ -102,20 +134,22 @@ class _Trainer:
     def _embed(self, network: EvaluatorNetwork, batch: EvaluatorBatch) -> tuple[Tensor, Tensor]:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
             motions = network.motion(batch.inputs, batch.frames_valid)
-            return _embed_texts(network, batch), motions
+            return _embed_texts(network, batch.texts), motions
 
-    def _loss(self, network: EvaluatorNetwork, batch: EvaluatorBatch) -> Tensor:
-        texts, motions = self._embed(network, batch)
-        own = len(batch.owner)
-        return contrastive_loss(
-            texts[:own],
-            motions,
-            batch.owner,
-            batch.same,
-            texts[own:],
-            batch.swapped_owner,
-            network.scale,
-        )
+    def _terms(self, network: EvaluatorNetwork, batch: EvaluatorBatch) -> dict[str, Tensor]:
+        """The losses; "loss" is their weighted sum."""
+        (texts, motions), own = self._embed(network, batch), len(batch.owner)
+        texts, alone = texts[:own], texts[own:]
+        match = contrastive_loss(texts, motions, batch.owner, batch.same, network.scale)
+        sides = side_loss(texts, motions, batch.owner, batch.twin, network.scale)
+        terms = {"match": match, "sides": sides}
+        loss = match + self.config.side_weight * sides
+        if len(alone):
+            firsts, seconds = alone.chunk(2)
+            owner = torch.arange(len(firsts))
+            terms["pairs"] = contrastive_loss(firsts, seconds, owner, batch.pairs_same, network.scale)
+            loss = loss + self.config.pair_weight * terms["pairs"]
+        return {"loss": loss, **terms}
 
     def step(self, batch: EvaluatorBatch, step: int) -> dict[str, float]:
         """One optimizer step; all randomness follows from the seed and the step's number."""
@@ -123,7 +157,8 @@ class _Trainer:
         self.optimizer.scale_rates(learning_rate_share(step, self.total_steps, o))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed * 1_000_003 + step)
-            loss = self._loss(self.network.train(), batch)
+            terms = self._terms(self.network.train(), batch)
+        loss = terms["loss"]
         if not bool(torch.isfinite(loss)):
             raise TrainingError(
                 f"step {step + 1}: the loss is not a finite number; lower the learning rate"
@@ -136,35 +171,45 @@ class _Trainer:
         with torch.no_grad():
             for slow, fast in zip(self.ema.parameters(), self.network.parameters(), strict=True):
                 slow.lerp_(fast, 1 - decay)
-        return {"loss": float(loss.detach()), "scale": float(self.network.scale.detach())}
+        terms["scale"] = self.network.scale
+        return {name: float(term.detach()) for name, term in terms.items()}
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Loss and retrieval of the averaged weights on the clips of held-out groups."""
-        batch, pairs = self.data.validation_batch()
-        texts, motions = (x.float() for x in self._embed(self.ema, batch))
+        """Losses, retrieval and share of side pairs ranked right by the averaged weights on the clips
+        of held-out groups."""
+        batch, plain = self.data.validation_batch()
+        texts, motions = (x.float().numpy() for x in self._embed(self.ema, batch))
         rng = np.random.default_rng(0)
-        owner = batch.owner.numpy()
-        rows = [np.flatnonzero(owner == k) for k in range(len(pairs))]
+        owner, twin = batch.owner.numpy(), batch.twin.numpy()
+        rows = [np.flatnonzero(owner == k) for k in np.flatnonzero(plain)]
+        numbers = np.zeros(len(owner), dtype=int)
+        numbers[plain[owner]] = self.data.caption_numbers
         hits = []
         for _ in range(_VALIDATION_DRAWS):
             drawn = np.array([rng.choice(r) for r in rows])
-            numbers = self.data.caption_numbers[drawn]
-            hits.append(r_precision(texts.numpy()[drawn], motions.numpy(), numbers, rng, repetitions=1))
+            hits.append(r_precision(texts[drawn], motions[plain], numbers[drawn], rng, repetitions=1))
         top1, top2, top3 = np.mean(hits, axis=(0, 1))
-        loss = self._loss(self.ema, batch)
-        return {"loss": float(loss), "top1": top1, "top2": top2, "top3": top3}
+        sided = np.flatnonzero((twin >= 0) & plain[owner])
+        gain = ((texts[sided] - texts[twin[sided]]) * motions[owner[sided]]).sum(axis=1)
+        losses = {name: float(term) for name, term in self._terms(self.ema, batch).items()}
+        return {
+            **losses,
+            "top1": top1,
+            "top2": top2,
+            "top3": top3,
+            "right_side": float((gain > 0).mean()),
+        }
 
 
-def _embed_texts(network: EvaluatorNetwork, batch: EvaluatorBatch) -> Tensor:
+def _embed_texts(network: EvaluatorNetwork, texts: TextBatch) -> Tensor:
     """In parts of texts of like length: most are far shorter than the longest."""
-    places = torch.arange(1, batch.tokens.shape[1] + 1)
-    lengths = (batch.tokens_valid * places).amax(dim=1)
+    lengths = (texts.valid * torch.arange(1, texts.valid.shape[1] + 1)).amax(dim=1)
     order = lengths.argsort()
     parts = []
     for rows in order.split(_TEXTS_AT_ONCE):
-        longest = int(lengths[rows].max())
-        parts.append(network.text(batch.tokens[rows, :longest], batch.tokens_valid[rows, :longest]))
+        k = int(lengths[rows].max())
+        parts.append(network.text(texts.states[rows, :k], texts.words[rows, :k], texts.valid[rows, :k]))
     return torch.cat(parts)[order.argsort()]
 
 
