@@ -265,6 +265,26 @@ def test_the_queue_has_a_bound_and_cancelling_makes_room(serve):
         assert client.get(f"/v1/jobs/{first['id']}").json()["status"] == "cancelled"
 
 
+def test_jobs_that_are_alike_are_made_together(serve, tmp_path):
+    asks = [
+        {"prompt": "a person waves", "seconds": 2, "seed": 1},
+        {"prompt": "a person jumps", "seconds": 5, "seed": 2},
+        {"prompt": "a person walks forward, then sits down", "seconds": 2, "seed": 3},
+    ]
+    with serve() as served:
+        with served.busy():
+            ids = [served.client.post("/v1/generate", json=ask).json()["id"] for ask in asks]
+        jobs = [served.client.get(f"/v1/jobs/{job}?wait=30").json() for job in ids]
+        first, other, third = jobs
+        assert max(first["started"], third["started"]) < min(first["ended"], third["ended"])
+        assert other["started"] >= max(first["ended"], third["ended"])
+        for ask, job in zip(asks, jobs, strict=True):
+            path = tmp_path / "motion.npz"
+            path.write_bytes(served.client.get(job["motions"][0]["files"]["npz"]).content)
+            (want,) = served.studio.model.generate(ask["prompt"], ask["seconds"], ask["seed"])
+            np.testing.assert_allclose(load_motion(path).positions_m, want.positions_m, atol=1e-4)
+
+
 def test_history_in_pages_and_forgetting(serve):
     with serve() as served:
         client, ask = served.client, {"prompt": "a person waves", "seconds": 1, "steps": 1}

@@ -9,12 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from nestmotion import __version__
-from nestmotion.core.edit import canonicalize
 from nestmotion.core.errors import SettingsError
-from nestmotion.features import FeatureLayout, decode
+from nestmotion.features import FeatureLayout
 from nestmotion.generate.alignment_map import AlignmentMap
 from nestmotion.generate.pipeline import Explained, TextToMotion
-from nestmotion.generate.postprocess import postprocess as make_feet_stand
 from nestmotion.generate.prompt import check_prompt, check_request
 from nestmotion.generate.sampler import sample
 from nestmotion.text import EncodedText, SemanticTree
@@ -109,8 +107,7 @@ class _Clip:
     ) -> Explained:
         """Sample k from its rows of the result."""
         order, bundle = self.order, model.bundle
-        motion = canonicalize(decode(features[: self.frames], bundle.skeleton, bundle.fps))
-        motion = make_feet_stand(motion) if order.postprocess else motion
+        motion = model._motion(features[: self.frames], None, order.postprocess)
         recipe = {
             "prompt": order.text,
             "seed": order.seed,
