@@ -77,6 +77,12 @@ def memory_mb(process: subprocess.Popen, field: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1000
 
 
+def processor_s(process: subprocess.Popen) -> float:
+    """Seconds of processor time that a process has taken; what others take is not in it."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def requests(count: int, first_seed: int) -> list[dict]:
     """Requests no two of which are the same."""
     return [
@@ -126,12 +132,13 @@ def quantile(values: list[float], part: float) -> float:
 
 def print_load(process: subprocess.Popen, address: str, model: TextToMotion, count: int) -> None:
     rest = memory_mb(process, "VmRSS")
-    began = time.perf_counter()
+    began, used = time.perf_counter(), processor_s(process)
     answers = asyncio.run(ask_all(address, requests(count, 0)))
-    wall = time.perf_counter() - began
+    wall, used = time.perf_counter() - began, processor_s(process) - used
     times = [answer.seconds for answer in answers]
     frames = sum(answer.job["motions"][0]["frames"] for answer in answers if answer.job)
     print(f"{count} at once      {wall:.1f} s in all, {wall / count:.2f} s each")
+    print(f"  processor     {used:.1f} s of the server's, {used / count:.2f} s each")
     print(f"  statuses      {statuses(answers)}")
     print(f"  latency       p50 {statistics.median(times):.1f} s, p95 {quantile(times, 0.95):.1f} s")
     print(f"  motion        {frames / 20 / wall:.1f} s of motion a second")
