@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nestmotion.cli import main
+from nestmotion.cli.main import VERBS
 from nestmotion.core import Motion
 from nestmotion.generate import default_bundle_path
 from nestmotion.io import save_motion
@@ -221,9 +222,7 @@ def test_source_and_corpus_that_are_none(one_line, tmp_path):
 
 def test_wrong_words_on_the_command_line(one_line):
     assert one_line("dance") == (
-        "no verb 'dance'; it is one of: generate, parse, convert, inspect, corpus prepare, "
-        "corpus compose, train, train-reader, train-evaluator, export, evaluate, experiment "
-        "(see nestmotion --help)"
+        f"no verb 'dance'; it is one of: {', '.join(VERBS)} (see nestmotion --help)"
     )
     assert one_line("generate", "x", "--foo", "--out", "x.bvh") == (
         "Unrecognized options: --foo; see nestmotion generate --help"

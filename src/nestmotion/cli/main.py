@@ -32,11 +32,13 @@ VERBS = {
     "evaluate": ("evaluate", "measure a bundle or a folder of motions"),
     "experiment": ("experiment", "run the paper's experiments and write their report"),
     "studio": ("studio", "serve the web page and the HTTP API"),
-    "studio": ("studio", "serve the web page and the HTTP API"),
+    "study create": ("study_create", "make a blind study that compares models"),
+    "study serve": ("study_serve", "open a study to its raters"),
+    "study report": ("study_report", "write what the raters of a study answered"),
 }
 
 # The extra that brings what a verb needs, where it is not train.
-EXTRAS = {"studio": "studio"}
+EXTRAS = {"studio": "studio", "study serve": "studio"}
 
 
 def _help() -> str:
