@@ -67,7 +67,12 @@ def main() -> None:
     folder = default_bundle_path()
     encoder, reader = TextEncoder.load(folder), TreeReader.load(folder)
     settings = DataConfig(
-        uncaptioned_share=0.0, no_text_share=0.0, mirror_share=0.0, known_values=False, balance=0.0
+        uncaptioned_share=0.0,
+        no_text_share=0.0,
+        mirror_share=0.0,
+        twins=False,
+        known_values=False,
+        balance=0.0,
     )
     config = TrainConfig(
         network=ModelConfig(dropout=0.0),

@@ -105,7 +105,7 @@ def config(text_encoder) -> TrainConfig:
             joint_width=3,
         ),
         text_encoder=str(text_encoder),
-        data=DataConfig(train_folds=(1, 2), validation_share=0.2, balance=0.0),
+        data=DataConfig(train_folds=(1, 2), validation_share=0.2, balance=0.0, twins=False),
         optimizer=OptimizerConfig(warmup_steps=4, learning_rate=1e-3),
         epochs=4,
         batch_size=5,

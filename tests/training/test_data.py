@@ -256,6 +256,23 @@ def test_the_share_that_is_mirrored(data, with_settings, names, share):
     assert found == (share if share in (0, 1) else pytest.approx(share, abs=0.12))
 
 
+def test_twins_stand_beside_their_mirror_images(data, with_settings):
+    data = with_settings(data, twins=True, no_text_share=0.3)
+    assert data.batches_per_epoch(6) == max(data.items_per_epoch // 3, 1)
+    for batch in data.epoch(0, 0, 6):
+        half = len(batch.features) // 2
+        assert half == 3
+        for k in range(half):
+            real = batch.valid[k].numpy()
+            one, other = (
+                data.normalizer.denormalize(batch.features[row].numpy()[real]) for row in (k, k + half)
+            )
+            np.testing.assert_allclose(mirror_features(one), other, atol=1e-4)
+            assert torch.equal(batch.known[k], batch.known[k + half])
+            assert batch.condition.has_text[k] == batch.condition.has_text[k + half]
+            assert torch.equal(batch.slots[k], batch.slots[k + half])
+
+
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
 def test_the_share_trained_without_text(data, with_settings, share):
     data = with_settings(data, no_text_share=share, uncaptioned_share=0.0)

@@ -17,8 +17,9 @@ from nestmotion.models.targets import Targets
 
 __all__ = ["Denoised", "Denoiser", "noise_times"]
 
-# So many of the training times are drawn from the last part of the noise, most of them near its end.
-_EARLY_SHARE, _EARLY = 0.3, 0.1
+# So many of the batches have times from the last part of the noise, most of them near its end. All
+# clips of a batch, so that a clip and its mirror image are under like noise.
+_EARLY_SHARE, _EARLY = 0.4, 0.06
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,12 @@ class Denoiser(nn.Module):
 
 
 def noise_times(count: int, generator: torch.Generator) -> Float[Tensor, "b"]:
-    """Random times: most of them anywhere between 0 and 1, a share close to 1.
+    """Random times of a batch: most batches anywhere between 0 and 1, a share of them close to 1.
 
     A clip has thousands of numbers that say much the same: even at time 0.95, with 0.08 of its
     amplitude left, the network sees in it which hand is raised and need not hear it in the text. What
     only the text can tell is learned from times above about 0.985 (docs/adr/0014).
     """
-    uniform = torch.rand(count, generator=generator)
-    early = 1 - _EARLY * torch.rand(count, generator=generator) ** 2
-    return torch.where(torch.rand(count, generator=generator) < _EARLY_SHARE, early, uniform)
+    times = torch.rand(count, generator=generator)
+    early = bool(torch.rand((), generator=generator) < _EARLY_SHARE)
+    return 1 - _EARLY * times**2 if early else times

@@ -14,6 +14,10 @@ __all__ = ["TreeEncoder"]
 
 _RELATIONS = 5
 
+# Cues are few and far between: with the scale (and so the speed of learning) of any other linear layer
+# they drowned in the token states, whose "left" and "right" are nearly the same.
+_CUE_GAIN = 6.0
+
 
 class TreeEncoder(nn.Module):
     """Token states pooled to nodes are passed up and down the tree by attention whose logits depend on
@@ -33,7 +37,7 @@ class TreeEncoder(nn.Module):
     def forward(self, vectors: Float[Tensor, "b n s"], condition: Condition) -> Float[Tensor, "b n d"]:
         """vectors: of the nodes, standardised. Without text every node is the same learned vector."""
         c = condition
-        h = self.embed(vectors) + self.kind(c.node_kind) + self.cues(c.node_cues)
+        h = self.embed(vectors) + self.kind(c.node_kind) + _CUE_GAIN * self.cues(c.node_cues)
         h = h + self.order(c.node_order + 1)
         bias = self.relation(_relations(c)).permute(0, 3, 1, 2)
         bias = bias.masked_fill(~c.node_valid[:, None, None, :], HIDDEN)

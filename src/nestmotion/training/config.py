@@ -31,6 +31,9 @@ class DataConfig:
         path, single joints (training/masks.py).
     no_text_share: captioned clips trained without text, for classifier-free guidance.
     mirror_share: clips mirrored, with the sides in their captions swapped.
+    twins: whether instead every clip of a batch stands beside its mirror image, with the same caption
+        (sides swapped) and the same values known: what differs between the two is the side alone, and
+        no other difference between clips drowns it.
     """
 
     train_folds: tuple[int, ...] = (1, 2, 3, 4)
@@ -44,6 +47,7 @@ class DataConfig:
     known_values: bool = True
     no_text_share: float = 0.1
     mirror_share: float = 0.5
+    twins: bool = True
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,10 @@ class TrainingData:
 
     def batches_per_epoch(self, batch_size: int) -> int:
         """Batches an epoch; the last, smaller one is left out unless it is the only one."""
-        return max(self.items_per_epoch // batch_size, 1)
+        return max(self.items_per_epoch // self._clips_a_batch(batch_size), 1)
+
+    def _clips_a_batch(self, batch_size: int) -> int:
+        return max(batch_size // 2, 1) if self.config.twins else batch_size
 
     def epoch(self, seed: int, epoch: int, batch_size: int) -> Iterator[Targets]:
         """The batches of one epoch; always the same for the same seed and epoch."""
@@ -180,6 +183,7 @@ class TrainingData:
                 chosen = rng.choice(len(source), self._extra(share, source), replace=False)
                 items += [source[k] for k in chosen]
         order = rng.permutation(len(items))
+        batch_size = self._clips_a_batch(batch_size)
         # Every pool but the last is a whole number of batches, so that one batch at most is not full.
         pool_size = batch_size * _LENGTH_POOL
         batches = []
@@ -200,16 +204,16 @@ class TrainingData:
 
     def _collate(self, items: Sequence[_Item], rng: np.random.Generator | None) -> Targets:
         config, multiple = self.config, self.network.frame_multiple
+        rows = self._rows(items, rng)
         longest = max(len(item.features) for item in items)
         frames = -(-longest // multiple) * multiple
-        shape = (len(items), frames, self.layout.size)
+        shape = (len(rows), frames, self.layout.size)
         features, known = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=bool)
         valid = np.zeros(shape[:2], dtype=bool)
-        slots = np.zeros((len(items), frames // self.network.patch_frames, MOST_SLOTS), dtype=bool)
+        slots = np.zeros((len(rows), frames // self.network.patch_frames, MOST_SLOTS), dtype=bool)
         texts: list[str] = []
-        for row, item in enumerate(items):
-            flip = rng is not None and rng.random() < config.mirror_share
-            drop = rng is not None and rng.random() < config.no_text_share
+        for row, (item, flip, own) in enumerate(rows):
+            drop = own is not None and own.random() < config.no_text_share
             clip = mirror_features(item.features) if flip else item.features
             count = len(clip)
             features[row, :count] = self.normalizer.normalize(clip)
@@ -217,11 +221,11 @@ class TrainingData:
             captions = item.captions[int(flip)]
             caption = None
             if captions and not drop:
-                caption = captions[int(rng.integers(len(captions))) if rng is not None else 0]
+                caption = captions[int(own.integers(len(captions))) if own is not None else 0]
                 slots[row] = self._slots(caption, slots.shape[1], count)
             texts.append(_NO_TEXT if caption is None else caption.text)
-            if rng is not None and config.known_values:
-                known[row, :count] = random_known(self.layout, count, _JOINTS, rng)
+            if own is not None and config.known_values:
+                known[row, :count] = random_known(self.layout, count, _JOINTS, own)
         has_text = np.array([text != _NO_TEXT for text in texts])
         return Targets(
             torch.from_numpy(features),
@@ -234,6 +238,24 @@ class TrainingData:
             ),
             torch.from_numpy(slots),
         )
+
+    def _rows(
+        self, items: Sequence[_Item], rng: np.random.Generator | None
+    ) -> list[tuple[_Item, bool, np.random.Generator | None]]:
+        """(clip, whether mirrored, its random numbers) for each row of a batch; twins share theirs."""
+        if rng is None:
+            return [(item, False, None) for item in items]
+        seeds = rng.integers(2**63, size=len(items))
+        own = [np.random.default_rng(seed) for seed in seeds]
+        if not self.config.twins:
+            share = self.config.mirror_share
+            return [(item, g.random() < share, g) for item, g in zip(items, own, strict=True)]
+        again = [np.random.default_rng(seed) for seed in seeds]
+        return [
+            (item, flip, g)
+            for flip, generators in ((False, own), (True, again))
+            for item, g in zip(items, generators, strict=True)
+        ]
 
     def _slots(self, caption: Caption, tokens: int, frames: int) -> Bool[np.ndarray, "p g"]:
         """Which turns each fine token may belong to, by the caption's spans; none where unknown."""
