@@ -14,10 +14,6 @@ __all__ = ["TreeEncoder"]
 
 _RELATIONS = 5
 
-# Cues are few and far between: with the scale (and so the speed of learning) of any other linear layer
-# they drowned in the token states, whose "left" and "right" are nearly the same.
-_CUE_GAIN = 6.0
-
 
 class TreeEncoder(nn.Module):
     """Token states pooled to nodes are passed up and down the tree by attention whose logits depend on
@@ -29,6 +25,9 @@ class TreeEncoder(nn.Module):
         self.kind = nn.Embedding(len(KINDS), width)
         self.order = nn.Embedding(MOST_SLOTS + 1, width)
         self.cues = nn.Linear(len(CUES), width, bias=False)
+        # Past the layers as well: what they make of a whole sentence drowns the one word that differs.
+        self.direct_cues = nn.Linear(len(CUES), width, bias=False)
+        nn.init.normal_(self.direct_cues.weight, std=0.2)
         self.relation = nn.Embedding(_RELATIONS, heads)
         self.layers = nn.ModuleList(_TreeLayer(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
@@ -37,13 +36,14 @@ class TreeEncoder(nn.Module):
     def forward(self, vectors: Float[Tensor, "b n s"], condition: Condition) -> Float[Tensor, "b n d"]:
         """vectors: of the nodes, standardised. Without text every node is the same learned vector."""
         c = condition
-        h = self.embed(vectors) + self.kind(c.node_kind) + _CUE_GAIN * self.cues(c.node_cues)
+        h = self.embed(vectors) + self.kind(c.node_kind) + self.cues(c.node_cues)
         h = h + self.order(c.node_order + 1)
         bias = self.relation(_relations(c)).permute(0, 3, 1, 2)
         bias = bias.masked_fill(~c.node_valid[:, None, None, :], HIDDEN)
         for layer in self.layers:
             h = layer(h, bias)
-        return torch.where(c.has_text[:, None, None], self.norm(h), self.nothing.to(h.dtype))
+        h = self.norm(h) + self.direct_cues(c.node_cues)
+        return torch.where(c.has_text[:, None, None], h, self.nothing.to(h.dtype))
 
 
 def _relations(c: Condition) -> Int[Tensor, "b n n"]:
