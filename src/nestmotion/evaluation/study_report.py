@@ -74,8 +74,8 @@ def _summary(answers: StudyAnswers, tables: StudyTables) -> Iterator[Block]:
     done = sum(rater.answered == rater.asked for rater in took_part)
     yield Text(
         f"{len(took_part)} of {len(tables.raters)} raters answered, {done} of them to the end; the "
-        f"clips are of {answers.prompts} prompts. Who fails more than {MOST_FAILED} attention check with "
-        f"a broken clip is left out: {', '.join(out) or 'nobody'}."
+        f"clips are of {answers.prompts} prompts. Who fails more than {MOST_FAILED} attention check "
+        f"with a broken clip is left out: {', '.join(out) or 'nobody'}."
     )
     yield Table(["model", "bundle"], [[label, about] for label, about in answers.models.items()])
     yield Text(
@@ -101,7 +101,7 @@ def _preference(tables: StudyTables) -> Iterator[Block]:
             f"{pair.first} over {pair.second}",
             str(pair.share.answers),
             _estimate(pair.share.share),
-            f"{pair.adjusted:.4f}",
+            "<0.0001" if pair.adjusted < 1e-4 else f"{pair.adjusted:.4f}",
             pair.preferred or "no difference shown",
         ]
         for pair in tables.pairs
