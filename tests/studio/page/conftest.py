@@ -6,10 +6,18 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from pictures import decoded
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# A change is drawn with the next picture; this waits for the one after.
+BLUR_AND_DRAW = """() => {
+  document.activeElement.blur();
+  return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
 WALK = "a person walks forward, then waves with the right hand"
 
 # Pictures are drawn by the processor here, which other tests may need at the same time.
@@ -63,12 +71,11 @@ class Studio:
         expect(self["#progress"]).to_be_hidden()
         return self
 
-    @property
-    def frame(self) -> int:
-        """The frame on the clock, counted from 1."""
-        found = re.search(r"frame (\d+) of", self["#clock"].inner_text())
-        assert found
-        return int(found[1])
+    def picture(self) -> np.ndarray:
+        """The stage as it looks now, (height, width, 3), neither focused nor under the pointer."""
+        self.page.mouse.move(2, 2)
+        self.page.evaluate(BLUR_AND_DRAW)
+        return decoded(self["#view"].screenshot())
 
 
 def _bad(said) -> bool:
@@ -82,7 +89,7 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Studio]]:
     contexts, visits = [], []
 
     def start(url: str, **settings) -> Studio:
-        settings = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"} | settings
+        settings = {"viewport": {"width": 900, "height": 640}, "reduced_motion": "reduce"} | settings
         contexts.append(chromium.new_context(**settings))
         visits.append(Studio(contexts[-1].new_page(), url))
         return visits[-1]

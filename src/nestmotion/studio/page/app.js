@@ -168,7 +168,7 @@ const change = (kind, request) => guarded(async event => {
   if (made) await openJob(made, job);
 });
 $('say').addEventListener('submit', change('edit', () =>
-  ({phrase: chosenNode.text, to: $('phrase').value, seed: numberIn('seed')})));
+  ({...timeline.change(chosenNode, $('phrase').value, stage.entry.job.prompt), seed: numberIn('seed')})));
 $('again').addEventListener('submit', change('regenerate', () =>
   ({start_s: numberIn('from'), end_s: numberIn('to'), seed: Math.floor(1_000_000 * Math.random())})));
 

@@ -110,6 +110,16 @@ export class Timeline extends EventTarget {
     buttons[buttons.indexOf(document.activeElement) + step]?.focus();
   }
 
+  // The words to be changed when a node is to say something else, and what to say in their place. Words that
+  // stand more than once in the prompt do not tell which are meant, so more of those around them are taken.
+  change(node, said, prompt) {
+    const letters = Array.from(prompt), words = (from, to) => letters.slice(from, to).join('');
+    let around = node;
+    while (around.parent !== null && prompt.toLowerCase().split(around.text.toLowerCase()).length > 2) around = this.#nodes[around.parent];
+    const to = words(around.start, node.start) + said + words(node.end, around.end);
+    return {phrase: words(around.start, around.end), to};
+  }
+
   // Frame k begins at k of `frames` parts of the axis, so the slider has one place more than there are frames.
   setFrame(frame, frames) {
     this.#scrub.max = frames;
