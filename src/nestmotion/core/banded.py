@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["solve_pentadiagonal"]
+__all__ = ["smooth_correction", "solve_pentadiagonal"]
 
 
 def solve_pentadiagonal(
@@ -39,3 +41,36 @@ def solve_pentadiagonal(
         if t + 2 < frames:
             x[t] -= below2[t] * x[t + 2]
     return x
+
+
+def smooth_correction(
+    places: tuple[Float[np.ndarray, "t *b"], Float[np.ndarray, "t *b"]],
+    blend_frames: float,
+    steps: Sequence[tuple[Float[np.ndarray, "t *b"], Float[np.ndarray, "t *b"]]] = (),
+) -> Float[np.ndarray, "t *b"]:
+    """The curve d that minimises, for each place in *b,
+
+        sum |d|^2 + blend_frames^4 |d''|^2 + sum g |d - e|^2 + sum w |d[t+1] - d[t] + step[t]|^2
+
+    over (g, e) = `places` and all (w, step) in `steps`: it takes the places to e and the steps to zero
+    where their weights are large, is zero far from there, and smooth in between. d'' is the second
+    difference. Zero when all weights are.
+    """
+    bend = blend_frames**4
+    weight, wanted = places
+    diagonal, right = 1.0 + weight, weight * wanted
+    first, second = np.zeros_like(diagonal), np.zeros_like(diagonal)
+    for w, step in steps:
+        w, pull = w[:-1], w[:-1] * step[:-1]
+        diagonal[:-1] += w
+        diagonal[1:] += w
+        first[:-1] -= w
+        right[:-1] += pull
+        right[1:] -= pull
+    if len(diagonal) > 2:
+        for k, factor in enumerate((1.0, 4.0, 1.0)):
+            diagonal[k : len(diagonal) - 2 + k] += bend * factor
+        first[:-2] -= 2 * bend
+        first[1:-1] -= 2 * bend
+        second[:-2] += bend
+    return solve_pentadiagonal(diagonal, first, second, right)

@@ -16,6 +16,7 @@ __all__ = [
     "NestmotionWarning",
     "OutputError",
     "PromptError",
+    "SceneError",
     "SettingsError",
     "TrainingError",
 ]
@@ -44,6 +45,10 @@ class OutputError(NestmotionError):
 
 class PromptError(NestmotionError):
     """A prompt, length, seed or sample count is out of range."""
+
+
+class SceneError(NestmotionError):
+    """A scene contradicts itself, or asks for something that does not exist."""
 
 
 class SettingsError(NestmotionError):

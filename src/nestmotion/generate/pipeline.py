@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from nestmotion import __version__
 from nestmotion.core import Motion
@@ -19,6 +21,7 @@ from nestmotion.generate.bundle import Bundle, default_bundle_path
 from nestmotion.generate.postprocess import postprocess as make_feet_stand
 from nestmotion.generate.prompt import check_prompt, check_request, check_seconds, warn_if_not_english
 from nestmotion.generate.sampler import Fixed, sample
+from nestmotion.generate.scene import Prompt, Scene, SceneResult
 from nestmotion.text import EncodedText, SemanticTree, TextEncoder
 from nestmotion.text.nodes import tree_nodes
 from nestmotion.text.reader import TreeReader
@@ -28,7 +31,9 @@ from nestmotion.text.tree import LEVELS
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["Explained", "TextToMotion"]
+    from nestmotion.generate.stream import MotionStream
+
+__all__ = ["Explained", "TextInputs", "TextToMotion"]
 
 
 class TextToMotion:
@@ -122,7 +127,7 @@ class TextToMotion:
         seconds = self._seconds_of(encoded.sentence[0]) if seconds is None else seconds
         frames = max(round(seconds * self.bundle.fps), 1)
         features, weight = self._sample(
-            _TextInputs(encoded, tree), frames, seed, samples, steps, guidance, known
+            TextInputs(encoded, tree), frames, seed, samples, steps, guidance, known
         )
         recipe = {
             "prompt": prompt,
@@ -164,13 +169,80 @@ class TextToMotion:
         clean = np.zeros((1, self._padded(frames), self._layout.size), dtype=np.float32)
         clean[0, :frames] = bundle.normalizer.normalize(encode(motion))
         now, yes = np.zeros(1, dtype=np.float32), np.ones(1, dtype=bool)
-        _, alignment = self._denoise(clean, now, yes, _TextInputs(encoded, tree), frames, None)
+        _, alignment = self._denoise(clean, now, yes, TextInputs(encoded, tree), frames, None)
         return AlignmentMap(tree, self._by_frame(alignment, frames)[0], bundle.fps)
 
     def read_tree(self, prompt: str, encoded: EncodedText) -> SemanticTree:
         """The semantic tree of a prompt, as deep as the bundle's network reads it."""
         depth = self.bundle.manifest["semantic_depth"]
         return self._reader.read(prompt, encoded, pieces=depth == len(LEVELS)).cut(depth)
+
+    def read(self, text: str) -> TextInputs:
+        """What the network is told of a text. Raises PromptError as `generate` does, and warns."""
+        prompt = check_prompt(text, self.encoder)
+        warn_if_not_english(prompt, self.bundle.vocabulary)
+        encoded = self.encoder.encode([prompt])
+        return TextInputs(encoded, self.read_tree(prompt, encoded))
+
+    def predict_clean(
+        self,
+        noisy: Float[np.ndarray, "t f"],
+        time: float,
+        known: Bool[np.ndarray, "t f"],
+        text: TextInputs,
+        strength: float,
+    ) -> Float[np.ndarray, "t f"]:
+        """The clean motion that the network sees in a noisy one at a time of the schedule, both
+        normalised; of any length that it was taught. strength: guidance; 0 leaves the text out."""
+        frames = len(noisy)
+        has_text = np.array([True] if strength == 1 else [False] if strength == 0 else [True, False])
+        shape = (len(has_text), self._padded(frames), noisy.shape[1])
+        x, mask = np.zeros(shape, dtype=np.float32), np.zeros(shape[1:], dtype=bool)
+        x[:, :frames], mask[:frames] = noisy, known
+        now = np.full(len(has_text), time, dtype=np.float32)
+        clean, _ = self._denoise(x, now, has_text, text, frames, Fixed(x[0], mask))
+        if len(clean) == 2:
+            clean = clean[1:] + np.float32(strength) * (clean[:1] - clean[1:])
+        return clean[0, :frames]
+
+    def scene(
+        self,
+        scene: Scene,
+        seed: int = 0,
+        sample: int = 0,
+        steps: int | None = None,
+        exact: bool = True,
+        postprocess: bool = True,
+    ) -> SceneResult:
+        """The motion of a scene (generate/scene.py) and what is left of each wish.
+
+        exact: bring the motion to its wishes after sampling (generate/exactness.py). The rest as in
+        `generate`, whose sample a scene of one prompt and nothing else is. Frame k is at k / fps; a
+        scene in which nothing has a place begins over the origin facing +Z.
+        Raises SceneError when the scene contradicts itself, PromptError when a value is out of range.
+        """
+        from nestmotion.generate.direct import direct
+
+        return direct(self, scene, seed, sample, steps, exact, postprocess)
+
+    def stream(
+        self,
+        text: str | Iterable[Prompt],
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        postprocess: bool = True,
+        start_from: Motion | None = None,
+    ) -> MotionStream:
+        """Motion without end, a chunk at a time, made when it is asked for (generate/stream.py).
+
+        text: what the person does until told otherwise (`MotionStream.say`), or prompts in order of
+        their start, read as they come. start_from: go on where this motion ends. Raises SceneError and
+        PromptError as `scene` does, some of them only when the chunk is asked for.
+        """
+        from nestmotion.generate.stream import MotionStream
+
+        return MotionStream(self, text, seed, steps, guidance, postprocess, start_from)
 
     def _check_known(self, known: Known, seconds: float | None) -> None:
         if not self.bundle.manifest["controllable"]:
@@ -192,7 +264,7 @@ class TextToMotion:
 
     def _sample(
         self,
-        text: _TextInputs,
+        text: TextInputs,
         frames: int,
         seed: int,
         samples: int,
@@ -235,7 +307,7 @@ class TextToMotion:
         noisy: np.ndarray,
         time: np.ndarray,
         has_text: np.ndarray,
-        text: _TextInputs,
+        text: TextInputs,
         frames: int,
         fixed: Fixed | None,
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -261,7 +333,7 @@ class Explained:
     alignment: AlignmentMap
 
 
-class _TextInputs:
+class TextInputs:
     """What the network is told of a prompt, for any number of rows."""
 
     def __init__(self, encoded: EncodedText, tree: SemanticTree) -> None:

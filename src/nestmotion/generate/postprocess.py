@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from nestmotion.core import Motion
-from nestmotion.core.banded import solve_pentadiagonal
+from nestmotion.core.banded import smooth_correction
 from nestmotion.core.edit import move
 from nestmotion.core.errors import SettingsError
 from nestmotion.core.rotations import (
@@ -25,10 +25,11 @@ from nestmotion.features.layout import CONTACT_JOINTS
 
 __all__ = ["PostProcess", "contact_stretches", "postprocess"]
 
-# Weights of the least squares in `_correction`, relative to that of the correction itself.
+# Weights of the least squares (core/banded.py), relative to that of the correction itself.
 LOCK = 1e4
 LOCK_HEIGHT = 4.0
 FLOOR = 30.0
+HOLD = 1e7
 
 # A standing toe joint is this far above the floor at most; more is floating.
 TOE_HEIGHT_M = 0.03
@@ -68,15 +69,17 @@ def postprocess(
     motion: Motion,
     contact_probability: Float[np.ndarray, "t 4"] | None = None,
     settings: PostProcess = PostProcess(),
+    held: Bool[np.ndarray, "t 2"] | None = None,
 ) -> Motion:
     """The motion with feet that neither slide while they stand nor sink into the floor.
 
     contact_probability: of CONTACT_JOINTS, as the network predicts it; found from heights and speeds
         (features/contacts.py) when None.
+    held: where the left and the right foot have to stay where they are; the motion is then not lifted.
 
     The whole motion is first lifted if its standing feet are under the floor; after that the legs
-    alone are changed. For each foot, first its direction and then its place are corrected by
-    the smallest smooth curve that brings the standing joints to rest (`_correction`); the foot pivots
+    alone are changed. For each foot, first its direction and then its place are corrected by the
+    smallest smooth curve that brings the standing joints to rest (core/banded.py); the foot pivots
     about the toe while only the toe stands. Hip and knee follow by two-bone inverse kinematics. A
     motion without contacts, whose feet stay above the floor, comes back unchanged.
     Raises SettingsError when the probabilities do not fit the motion.
@@ -89,13 +92,15 @@ def postprocess(
             f"({len(motion)}, {len(CONTACT_JOINTS)}), not {contact_probability.shape}"
         )
     contact = contact_stretches(contact_probability, settings)
-    motion = _on_the_floor(_smoothed(motion, settings.smoothing), contact, settings)
+    motion = _smoothed(motion, settings.smoothing)
+    motion = _on_the_floor(motion, contact, settings) if held is None else motion
+    hold = np.zeros((len(motion), 2), dtype=bool) if held is None else held
     ankle, toe = _feet(motion)
     if not contact.any() and min(ankle[..., 1].min(), toe[..., 1].min()) >= -settings.below_m:
         return motion
     ankles, toes = contact[:, 0::2], contact[:, 1::2]
-    foot = _locked_direction(toe - ankle, ankles & toes, motion.fps, settings)
-    shift = _locked_place(ankle, foot, ankles, toes, motion.fps, settings)
+    foot = _locked_direction(toe - ankle, ankles & toes, hold, motion.fps, settings)
+    shift = _locked_place(ankle, foot, ankles, toes, hold, motion.fps, settings)
     return _move_feet(motion, ankle + shift, foot)
 
 
@@ -158,40 +163,6 @@ def _steps(standing: Bool[np.ndarray, "t 2"]) -> Float[np.ndarray, "t 2 1"]:
     return both[..., None].astype(float)
 
 
-def _correction(
-    steps: list[tuple[Float[np.ndarray, "t 2 c"], Float[np.ndarray, "t 2 c"]]],
-    places: tuple[Float[np.ndarray, "t 2 c"], Float[np.ndarray, "t 2 c"]],
-    fps: float,
-    blend_s: float,
-) -> Float[np.ndarray, "t 2 c"]:
-    """The curve d that minimises, for each foot and coordinate,
-
-        sum |d|^2 + (blend_s fps)^4 |d''|^2 + sum w |d[t+1] - d[t] + step[t]|^2 + sum g |d - e|^2
-
-    over all (w, step) in `steps` and (g, e) = `places`: it takes the steps to zero and the places to e
-    where their weights are large, is zero far from there, and smooth in between. d'' is the second
-    difference. Zero when all weights are.
-    """
-    bend = (blend_s * fps) ** 4
-    weight, wanted = places
-    diagonal, right = 1.0 + weight, weight * wanted
-    first, second = np.zeros_like(diagonal), np.zeros_like(diagonal)
-    for w, step in steps:
-        w, pull = w[:-1], w[:-1] * step[:-1]
-        diagonal[:-1] += w
-        diagonal[1:] += w
-        first[:-1] -= w
-        right[:-1] += pull
-        right[1:] -= pull
-    if len(diagonal) > 2:
-        for k, factor in enumerate((1.0, 4.0, 1.0)):
-            diagonal[k : len(diagonal) - 2 + k] += bend * factor
-        first[:-2] -= 2 * bend
-        first[1:-1] -= 2 * bend
-        second[:-2] += bend
-    return solve_pentadiagonal(diagonal, first, second, right)
-
-
 def _limited(vector: Float[np.ndarray, "t 2 c"], most: float) -> Float[np.ndarray, "t 2 c"]:
     """Vectors shortened smoothly to at most `most`; up to two thirds of it nothing changes."""
     free = most * 2 / 3
@@ -207,14 +178,19 @@ def _forward(values: Float[np.ndarray, "t *d"]) -> Float[np.ndarray, "t *d"]:
 
 
 def _locked_direction(
-    foot: Float[np.ndarray, "t 2 3"], flat: Bool[np.ndarray, "t 2"], fps: float, settings: PostProcess
+    foot: Float[np.ndarray, "t 2 3"],
+    flat: Bool[np.ndarray, "t 2"],
+    hold: Bool[np.ndarray, "t 2"],
+    fps: float,
+    settings: PostProcess,
 ) -> Float[np.ndarray, "t 2 3"]:
     """Ankle-to-toe vectors that do not turn while ankle and toe stand both; of unchanged length."""
     length = np.linalg.norm(foot, axis=-1, keepdims=True)
     unit = foot / length
-    none = np.zeros_like(unit)
     weight = LOCK * np.broadcast_to(_steps(flat), unit.shape)
-    turn = _correction([(weight, _forward(unit))], (none, none), fps, settings.blend_s)
+    kept = HOLD * np.broadcast_to(hold[..., None], unit.shape)
+    steps, blend = [(weight, _forward(unit))], settings.blend_s * fps
+    turn = smooth_correction((kept, np.zeros_like(unit)), blend, steps)
     unit = unit + _limited(turn, settings.most_turn)
     return unit * (length / np.linalg.norm(unit, axis=-1, keepdims=True))
 
@@ -224,10 +200,12 @@ def _locked_place(
     foot: Float[np.ndarray, "t 2 3"],
     ankles: Bool[np.ndarray, "t 2"],
     toes: Bool[np.ndarray, "t 2"],
+    hold: Bool[np.ndarray, "t 2"],
     fps: float,
     settings: PostProcess,
 ) -> Float[np.ndarray, "t 2 3"]:
-    """How far each foot is to be moved so that its standing joints rest, none below the floor."""
+    """How far each foot is to be moved so that its standing joints rest, none below the floor, and
+    not at all where it is held."""
     toe = ankle + foot
     lock = np.array([LOCK, LOCK_HEIGHT, LOCK])
     steps = [(lock * _steps(s), _forward(p)) for s, p in ((ankles, ankle), (toes, toe))]
@@ -236,9 +214,11 @@ def _locked_place(
     weight, wanted = np.zeros_like(ankle), np.zeros_like(ankle)
     weight[..., 1] = FLOOR * (toes | (lowest < 0))
     wanted[..., 1] = np.clip(lowest, 0.0, most) - lowest
-    shift = _limited(_correction(steps, (weight, wanted), fps, settings.blend_s), settings.most_m)
+    weight[hold], wanted[hold] = HOLD, 0.0
+    shift = smooth_correction((weight, wanted), settings.blend_s * fps, steps)
+    shift = _limited(shift, settings.most_m)
     shift[..., 1] = np.maximum(shift[..., 1], -settings.below_m - lowest)
-    return shift
+    return np.where(hold[..., None], 0.0, shift)
 
 
 def _move_feet(
