@@ -18,6 +18,8 @@ export class Actor {
     this.group.traverse(node => { if (node.isSkinnedMesh && !this.mesh) this.mesh = node; });
     const [clip] = gltf.animations;
     if (!this.mesh || !clip) throw new Error('the file holds no moving figure');
+    this.group.updateMatrixWorld(true);
+    this.height = this.mesh.skeleton.bones[0].getWorldPosition(new Vector3()).y; // of the hips, standing
     this.mixer = new AnimationMixer(this.group);
     this.action = this.mixer.clipAction(clip);
     this.action.play();
@@ -28,7 +30,6 @@ export class Actor {
     this.last = clip.duration;
     this.#dress();
     this.path = this.#walk();
-    this.height = this.path.reduce((sum, p) => sum + p.y, 0) / this.path.length;
     this.ghosts = new Group();
     this.ghosts.visible = false;
     this.ghostTimes = [];

@@ -202,7 +202,7 @@ class Viewer extends EventTarget {
   // Brings the camera back to where it looks at the figures from their left front.
   resetView() {
     const far = this.#far = this.#reach();
-    const target = this.#controls.target.set(0, this.#actors.length ? 0.98 * this.#actors[0].actor.height : 0.9, 0);
+    const target = this.#controls.target.set(0, this.#actors[0]?.actor.height ?? 0.9, 0);
     const {yaw, pitch} = VIEW;
     this.#camera.position.set(Math.sin(yaw) * Math.cos(pitch), Math.sin(pitch), Math.cos(yaw) * Math.cos(pitch))
       .multiplyScalar(far).add(target);
