@@ -468,3 +468,17 @@ def test_reading_tells_its_progress(corpus, encoder, reader, config, cache):
     )
     assert told == [(k + 1, len(told)) for k in range(len(told))]
     assert len(told) > 5
+
+
+def test_narrated_clips_that_name_a_side_are_drawn_more_often(corpus, encoder, reader, config, cache):
+    def make(**narrated) -> TrainingData:
+        settings = replace(config.data, narrated_share=0.5)
+        return TrainingData(corpus, encoder, reader, settings, config.network, cache=cache, **narrated)
+
+    without, data = make(), make(narrated=corpus)
+    assert (without.narrated, without.narrated_weights) == ([], None)
+    assert data.items_per_epoch == without.items_per_epoch + round(0.5 * len(data.captioned))
+    sided = np.array([i.captions[0][0].text != i.captions[1][0].text for i in data.narrated])
+    weights = data.narrated_weights
+    assert weights[sided] == pytest.approx(4 * weights[~sided][0])
+    assert weights.sum() == pytest.approx(1.0)

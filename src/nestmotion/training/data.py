@@ -40,6 +40,9 @@ _FLOOR_SHARE = 0.2
 
 _NO_TEXT = "."
 
+# How much more often narrated clips are drawn that name a side: it is for these that there are any.
+_SIDED_WEIGHT = 4.0
+
 
 @dataclass(frozen=True)
 class _Item:
@@ -132,6 +135,7 @@ class TrainingData:
         seen = (x for item in self.captioned for x in (item.features, mirror_features(item.features)))
         self.normalizer = Normalizer.fit(seen, self.layout)
         self.weights = _balance(self.captioned, self.texts, config.balance)
+        self.narrated_weights = _prefer_sides(self.narrated)
 
     def _read_texts(self, encoder: TextEncoder, reader: TreeReader, cache: Path | None) -> TextLibrary:
         every = (self.captioned, self.validation, self.bare, self.composed, self.composed_validation)
@@ -174,13 +178,13 @@ class TrainingData:
         """The batches of one epoch; always the same for the same seed and epoch."""
         rng = np.random.default_rng((seed, epoch))
         items = [self.captioned[k] for k in _systematic(self.weights, rng)]
-        for share, source in (
-            (self.config.uncaptioned_share, self.bare),
-            (self.config.composed_share, self.composed),
-            (self.config.narrated_share, self.narrated),
+        for share, source, weights in (
+            (self.config.uncaptioned_share, self.bare, None),
+            (self.config.composed_share, self.composed, None),
+            (self.config.narrated_share, self.narrated, self.narrated_weights),
         ):
             if source:
-                chosen = rng.choice(len(source), self._extra(share, source), replace=False)
+                chosen = rng.choice(len(source), self._extra(share, source), replace=False, p=weights)
                 items += [source[k] for k in chosen]
         order = rng.permutation(len(items))
         batch_size = self._clips_a_batch(batch_size)
@@ -314,6 +318,16 @@ def _balance(items: Sequence[_Item], texts: TextLibrary, strength: float) -> np.
     count = Counter(verbs)
     weight = np.array([count[verb] ** -strength for verb in verbs])
     return weight / weight.mean()
+
+
+def _prefer_sides(items: Sequence[_Item]) -> np.ndarray | None:
+    """Probability of each narrated clip: higher where the caption names a side, and so is another one
+    when mirrored."""
+    if not items:
+        return None
+    sided = [plain[0].text != mirrored[0].text for plain, mirrored in (i.captions for i in items)]
+    weight = np.where(sided, _SIDED_WEIGHT, 1.0)
+    return weight / weight.sum()
 
 
 def _systematic(weights: Float[np.ndarray, "n"], rng: np.random.Generator) -> np.ndarray:
