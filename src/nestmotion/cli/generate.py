@@ -7,20 +7,28 @@ from typing import Annotated
 
 import tyro
 
+from nestmotion.cli.scene_flags import scene_of_flags
 from nestmotion.core.errors import SettingsError
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.alignment_map import check_map_output
 from nestmotion.generate.prompt import MOST_SAMPLES
+from nestmotion.generate.scene import Scene
 from nestmotion.io import check_output, save_motion
 
 __all__ = ["run"]
 
 
 def run(
-    text: tyro.conf.Positional[str],
+    text: tyro.conf.Positional[str | None] = None,
     /,
     *,
     out: Annotated[tyro.conf.UseAppendAction[list[Path]], tyro.conf.arg(metavar="FILE")],
+    scene: Path | None = None,
+    at: Annotated[tyro.conf.UseAppendAction[list[str]], tyro.conf.arg(metavar="A:B TEXT")],
+    path: str | None = None,
+    start_from: Path | None = None,
+    loop: bool = False,
+    in_place: bool = False,
     seconds: float | None = None,
     seed: int = 0,
     samples: int = 1,
@@ -39,7 +47,15 @@ def run(
         text: What the person does, in English.
         out: File to write; its suffix is the format (.bvh .glb .npz .amass.npz .npy .html). Give it
             several times for several formats.
-        seconds: Length, 1 to 10 seconds; judged from the text when not given.
+        scene: JSON file that says what happens when, where and through which poses (docs/control.md).
+        at: What happens from second A to second B, e.g. --at "2:4.5 waves the right hand"; several
+            times for several things, one after another or, for different parts of the body, together.
+        path: Where the person goes over the floor, x,z in metres (left, ahead), with times if you like:
+            --path "0,0 0,3 2,4@6".
+        start_from: Motion file at whose end the new motion begins.
+        loop: Let the end join the beginning without a seam.
+        in_place: Keep the person over one place, as on a treadmill.
+        seconds: Length, 1 to 10 seconds (a scene: to 600); judged from the text when not given.
         seed: The same seed gives the same motion.
         samples: How many motions; walk.glb becomes walk-0.glb, walk-1.glb, ...
         fps: Frames a second of the files; the model's own (20) when not given.
@@ -56,20 +72,48 @@ def run(
         raise SettingsError("no --out given; name at least one file to write, e.g. --out walk.glb")
     count = min(max(samples, 1), MOST_SAMPLES)  # another count is refused by the model
     targets = [[_numbered(path, k, samples) for path in out] for k in range(count)]
-    for path in (path for row in targets for path in row):
-        check_output(path, force)
+    for file in (file for row in targets for file in row):
+        check_output(file, force)
     maps = [_numbered(explain, k, samples) for k in range(count)] if explain is not None else []
-    for path in maps:
-        check_map_output(path, force)
+    for file in maps:
+        check_map_output(file, force)
     model = TextToMotion.load(bundle, threads)
+    asked = scene_of_flags(
+        text, scene, at, path, start_from, loop, in_place, seconds, guidance, model.bundle.fps
+    )
+    if asked is not None:
+        if explain is not None:
+            raise SettingsError("--explain is for a text alone, not for a scene")
+        _make_scene(model, asked, targets, seed, steps, raw, fps, force)
+        return
+    assert text is not None  # scene_of_flags has refused that
     found = model.explain(text, seconds, seed, samples, steps, guidance, postprocess=not raw)
-    for made, paths in zip(found, targets, strict=True):
+    for made, files in zip(found, targets, strict=True):
+        for file in files:
+            save_motion(made.motion, file, fps=fps, force=force)
+            print(f"{file}: {made.motion.duration_s:.2f} s")
+    for made, file in zip(found, maps, strict=bool(maps)):
+        made.alignment.save(file, force)
+        print(f"{file}: alignment of {len(made.alignment.tree.nodes)} nodes")
+
+
+def _make_scene(
+    model: TextToMotion,
+    scene: Scene,
+    targets: list[list[Path]],
+    seed: int,
+    steps: int | None,
+    raw: bool,
+    fps: float | None,
+    force: bool,
+) -> None:
+    for k, paths in enumerate(targets):
+        made = model.scene(scene, seed, k, steps, postprocess=not raw)
         for path in paths:
             save_motion(made.motion, path, fps=fps, force=force)
             print(f"{path}: {made.motion.duration_s:.2f} s")
-    for made, path in zip(found, maps, strict=bool(maps)):
-        made.alignment.save(path, force)
-        print(f"{path}: alignment of {len(made.alignment.tree.nodes)} nodes")
+        for left in made.remaining:
+            print(f"  {left}{'' if left.met else ', more than it should be'}")
 
 
 def _numbered(path: Path, sample: int, samples: int) -> Path:

@@ -1,0 +1,81 @@
+"""The short flags of nestmotion generate that make a scene."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path as FilePath
+
+from nestmotion.core.errors import SceneError, SettingsError
+from nestmotion.generate.scene import Path, Prompt, Scene, Waypoint
+from nestmotion.generate.scene_file import load_on_ours, load_scene
+
+__all__ = ["scene_of_flags"]
+
+_NUMBER = r"[-+]?\d*\.?\d+"
+_AT = re.compile(rf"({_NUMBER})?\s*:\s*({_NUMBER})?\s+(.+)")
+_POINT = re.compile(rf"({_NUMBER}),({_NUMBER})(?:@({_NUMBER}))?")
+
+
+def scene_of_flags(
+    text: str | None,
+    scene: FilePath | None,
+    at: list[str],
+    path: str | None,
+    start_from: FilePath | None,
+    loop: bool,
+    in_place: bool,
+    seconds: float | None,
+    guidance: float | None,
+    fps: float,
+) -> Scene | None:
+    """The scene that is asked for; None for a text alone. fps: the model's.
+
+    Raises SettingsError for flags that exclude each other, SceneError or FormatError for what they say.
+    """
+    if scene is not None:
+        if text is not None or at or path or start_from or loop or in_place or seconds is not None:
+            raise SettingsError(
+                "--scene says everything; leave the text and the flags that describe a scene out"
+            )
+        return load_scene(scene, fps)
+    if not (at or path or start_from or loop or in_place):
+        if text is None:
+            raise SettingsError('no text given; say what the person does, e.g. "a person waves"')
+        return None
+    prompts = [_prompt(one, guidance) for one in at]
+    if text is not None:
+        ends = [p.end_s for p in prompts if p.end_s is not None]
+        end = seconds if seconds is not None else max(ends, default=None) if prompts else None
+        prompts.insert(0, Prompt(text, 0.0, end, strength=guidance))
+    return Scene(
+        tuple(prompts),
+        seconds,
+        path=None if path is None else _path(path),
+        start_from=None if start_from is None else load_on_ours(start_from, fps),
+        in_place=in_place,
+        loop=loop,
+    )
+
+
+def _prompt(text: str, strength: float | None) -> Prompt:
+    found = _AT.fullmatch(text.strip())
+    if found is None:
+        raise SceneError(
+            f"--at {text!r}: give start and end in seconds and what happens, e.g. "
+            '--at "2:4.5 waves the right hand"'
+        )
+    start, end, what = found.groups()
+    return Prompt(what, float(start or 0), None if end is None else float(end), strength=strength)
+
+
+def _path(text: str) -> Path:
+    points = []
+    for word in text.split():
+        found = _POINT.fullmatch(word)
+        if found is None:
+            raise SceneError(
+                f"--path {word!r}: a waypoint is x,z or x,z@seconds; e.g. --path '0,0 0,3 2,4@6'"
+            )
+        x, z, time = found.groups()
+        points.append(Waypoint(float(x), float(z), None if time is None else float(time)))
+    return Path(tuple(points))
