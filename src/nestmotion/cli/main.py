@@ -31,6 +31,7 @@ VERBS = {
     "export": ("export", "make a bundle from a training run"),
     "evaluate": ("evaluate", "measure a bundle or a folder of motions"),
     "experiment": ("experiment", "run the paper's experiments and write their report"),
+    "experiment control": ("experiment_control", "measure how well a bundle is controlled"),
     "studio": ("studio", "serve the web page and the HTTP API"),
     "study create": ("study_create", "make a blind study that compares models"),
     "study serve": ("study_serve", "open a study to its raters"),

@@ -8,6 +8,8 @@ log.jsonl          when each task ran, on which machine, for how long
 from __future__ import annotations
 
 import json
+import os
+import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ __all__ = [
     "Finished",
     "Results",
     "append_log",
+    "machine",
     "read_plan",
     "read_results",
     "result_path",
@@ -144,3 +147,14 @@ def append_log(out: Path, row: Mapping[str, Any]) -> None:
     rows: Sequence[Mapping[str, Any]] = [*read_log(out), row]
     with atomic_write(out / LOG) as path:
         path.write_text("".join(json.dumps(r) + "\n" for r in rows), "utf-8")
+
+
+def machine() -> str:
+    """The processor's name and how many cores there are, for the log."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    processor = names[0] if names else platform.processor() or platform.machine()
+    return f"{processor}, {os.cpu_count()} cores"

@@ -9,8 +9,6 @@ OUT/results/ID.jsonl, OUT/experiment.json, OUT/log.jsonl   see result_files.py
 
 from __future__ import annotations
 
-import os
-import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +27,13 @@ from nestmotion.evaluation.experiments import Experiment, tasks_by_id
 from nestmotion.evaluation.export_evaluator import export_evaluator
 from nestmotion.evaluation.long_sequences import measure_long
 from nestmotion.evaluation.measuring import measure
-from nestmotion.evaluation.result_files import append_log, result_path, write_plan, write_result
+from nestmotion.evaluation.result_files import (
+    append_log,
+    machine,
+    result_path,
+    write_plan,
+    write_result,
+)
 from nestmotion.evaluation.tasks import (
     Corpora,
     EvaluatorTask,
@@ -158,7 +162,7 @@ class Runner:
         finally:
             row = {"task": task_id(task), "title": title(facts(task)), "finished": finished}
             row |= {"started": started.isoformat(timespec="seconds")}
-            row |= {"seconds": round(time.monotonic() - begun, 1), "machine": _machine()}
+            row |= {"seconds": round(time.monotonic() - begun, 1), "machine": machine()}
             append_log(self.out, row | {"nestmotion": __version__, "device": self.device})
 
     # What each kind of task does
@@ -252,16 +256,6 @@ def _plan(experiment: Experiment) -> dict[str, object]:
         ],
         "tasks": {key: {"title": title(facts(task)), **facts(task)} for key, task in tasks.items()},
     }
-
-
-def _machine() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    processor = names[0] if names else platform.processor() or platform.machine()
-    return f"{processor}, {os.cpu_count()} cores"
 
 
 def remaining(experiment: Experiment, out: Path, parts: Sequence[str]) -> int:

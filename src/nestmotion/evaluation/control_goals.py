@@ -1,0 +1,188 @@
+"""What the control experiment has to show, and whether it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+__all__ = ["Goal", "goals", "values_of"]
+
+Rows = Sequence[Mapping[str, Any]]
+
+_KEYFRAMES = ("keyframes-1", "keyframes-2", "keyframes-5", "keyframes-20")
+_TARGETS = ("wrist", "foot")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A goal in words, what was measured on so many rows, and whether it is met."""
+
+    text: str
+    measured: str
+    rows: int
+    met: bool
+
+
+def values_of(rows: Rows, measure: str, variant: str, *groups: str) -> Float[np.ndarray, "n"]:
+    """A measure of the rows of a variant, in some groups or all; rows that lack it are left out."""
+    found = [
+        row[measure]
+        for row in rows
+        if row["variant"] == variant
+        and (not groups or row["group"] in groups)
+        and row.get(measure) is not None
+    ]
+    return np.array(found, dtype=float)
+
+
+def goals(rows: Mapping[str, Rows]) -> list[Goal]:
+    """The goals of the parts that have rows. rows: by part."""
+    found = {
+        "control": _control,
+        "timeline": _timeline,
+        "minutes": _minutes,
+        "edit": _edit,
+        "loop": _loop,
+        "in-place": _in_place,
+    }
+    return [goal for part, make in found.items() if rows.get(part) for goal in make(rows[part])]
+
+
+def _control(rows: Rows) -> Iterator[Goal]:
+    for text, measure, groups, unit, most in (
+        ("keyframes: joints within 2 cm on the mean", "joint_error", _KEYFRAMES, "cm", 2.0),
+        ("joint targets: within 2 cm on the mean", "joint_error", _TARGETS, "cm", 2.0),
+        ("root path: within 3 cm on the mean", "path_error", (), "cm", 3.0),
+        ("heading: within 5 degrees on the mean", "heading_error", (), "degrees", 5.0),
+    ):
+        values = values_of(rows, measure, "exact", *groups)
+        if len(values):
+            p95 = np.percentile(values, 95)
+            measured = (
+                f"{values.mean():.2f} {unit}, p95 {p95:.2f} (raw {_raw(rows, measure, groups):.2f})"
+            )
+            yield Goal(text, measured, len(values), bool(values.mean() <= most))
+    yield from _ratio("text accuracy at least 95% of free motion's", rows, "top3", 0.95, at_least=True)
+    yield from _ratio("foot slide at most 1.25 times free motion's", rows, "foot_slide", 1.25)
+
+
+def _raw(rows: Rows, measure: str, groups: Sequence[str]) -> float:
+    values = values_of(rows, measure, "raw", *groups)
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _ratio(text: str, rows: Rows, measure: str, limit: float, at_least: bool = False) -> Iterator[Goal]:
+    made, free = (values_of(rows, measure, variant) for variant in ("exact", "free"))
+    if len(made) and len(free) and free.mean() > 0:
+        ratio = float(made.mean() / free.mean())
+        real = values_of(rows, measure, "real")
+        beside = f"; real motion {real.mean():.3f}" if len(real) else ""
+        measured = f"{ratio:.3f} ({made.mean():.3f} against {free.mean():.3f}{beside})"
+        yield Goal(text, measured, len(made), ratio >= limit if at_least else ratio <= limit)
+
+
+def _timeline(rows: Rows) -> Iterator[Goal]:
+    peaks = {
+        variant: values_of(rows, "peak_jerk", variant, "transitions")
+        for variant in ("exact", "real", "concatenated")
+    }
+    if all(map(len, peaks.values())):
+        exact, real, plain = (float(peaks[v].mean()) for v in ("exact", "real", "concatenated"))
+        measured = (
+            f"{exact / real:.2f} times ({exact:.0f} m/s^3; concatenated {plain / real:.2f} times)"
+        )
+        text = "transitions: peak jerk at most 3 times real motion's"
+        yield Goal(text, measured, len(peaks["exact"]), exact <= 3 * real)
+
+
+def _minutes(rows: Rows) -> Iterator[Goal]:
+    minutes = list(dict.fromkeys(row["group"] for row in rows))
+    first, last, count = minutes[0], minutes[-1], len(minutes)
+    made, spent = (values_of(rows, name, "whole") for name in ("seconds_made", "clock_s"))
+    processor = values_of(rows, "processor_s", "whole")
+    speed = made.sum() / spent.sum()
+    by_processor = made.sum() / processor.sum()
+    yield Goal(
+        "stream: 5 times as fast as real time or faster",
+        f"{speed:.1f} times by the clock, {by_processor:.1f} by processor time",
+        len(made),
+        bool(speed >= 5),
+    )
+    if count < 2:
+        return
+    memory = [values_of(rows, "memory", "whole", m) for m in (first, last)]
+    if all(map(len, memory)):
+        grown = float((memory[1] - memory[0]).mean())
+        yield Goal(
+            f"memory flat: under 10 MB more after minute {count} than after minute 1",
+            f"{grown:+.1f} MB",
+            len(memory[0]),
+            grown < 10,
+        )
+    for measure, label in (
+        ("top3", "text match"),
+        ("foot_slide", "foot slide"),
+        ("jump_rate", "jump rate"),
+    ):
+        a, b = (values_of(rows, measure, "stream", m).mean() for m in (first, last))
+        worse = (a - b if measure == "top3" else b - a) / a if a else float(b > a)
+        yield Goal(
+            f"{label} of minute {count} at most 10% worse than of minute 1",
+            f"{b:.4g} against {a:.4g} ({100 * worse:+.0f}% worse)",
+            len(values_of(rows, measure, "stream", last)),
+            bool(worse <= 0.1),
+        )
+
+
+def _edit(rows: Rows) -> Iterator[Goal]:
+    outside, preferred = (values_of(rows, name, "edited") for name in ("outside", "preferred"))
+    if len(outside):
+        yield Goal(
+            "editing: outside its stretch the motion changes by under 1 cm on the mean",
+            f"{outside.mean():.3f} cm",
+            len(outside),
+            bool(outside.mean() < 1),
+        )
+    share = float(preferred.mean())
+    kinds = dict.fromkeys(row["group"] for row in rows)
+    by_kind = ", ".join(
+        f"{k} {100 * values_of(rows, 'preferred', 'edited', k).mean():.0f}%" for k in kinds
+    )
+    yield Goal(
+        "editing: the evaluator prefers the edited clip for the new text in 80% or more",
+        f"{100 * share:.0f}% ({by_kind})",
+        len(preferred),
+        share >= 0.8,
+    )
+    sides = values_of(rows, "side_changed", "edited")
+    if len(sides):
+        share = float(sides.mean())
+        text = "editing: the side changes where one was seen, in 80% or more"
+        yield Goal(text, f"{100 * share:.0f}%", len(sides), share >= 0.8)
+
+
+def _loop(rows: Rows) -> Iterator[Goal]:
+    typical = values_of(rows, "typical_step", "exact")
+    for measure, label in (("seam_pose", "pose"), ("seam_velocity", "velocity")):
+        values = values_of(rows, measure, "exact")
+        share = float((values < typical).mean())
+        yield Goal(
+            f"loops: the seam's {label} differs by less than a typical frame step",
+            f"{values.mean():.2f} cm against {typical.mean():.2f}, less in {100 * share:.0f}% of loops",
+            len(values),
+            bool(values.mean() < typical.mean()),
+        )
+
+
+def _in_place(rows: Rows) -> Iterator[Goal]:
+    values = values_of(rows, "place_drift", "exact")
+    yield Goal(
+        "in place: the root drifts under 2 cm",
+        f"{values.mean():.2f} cm, p95 {np.percentile(values, 95):.2f}",
+        len(values),
+        bool(values.mean() < 2),
+    )
