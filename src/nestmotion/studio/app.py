@@ -80,8 +80,8 @@ def create_app(studio: Studio, hosts: Hosts, token: str | None = None) -> ASGIAp
         docs_url=None,  # its page is fetched from elsewhere
         redoc_url=None,
     )
-    app.include_router(_jobs(studio))
-    app.include_router(_about(studio))
+    for routes in (_making, _jobs, _motions, _about):
+        app.include_router(routes(studio))
     protocol = mmcp_app(studio)
     for path in MMCP_PATHS:
         app.router.routes.append(Route(path, protocol))
@@ -90,8 +90,9 @@ def create_app(studio: Studio, hosts: Hosts, token: str | None = None) -> ASGIAp
     return Gate(app, hosts, token, studio.limits)
 
 
-def _jobs(studio: Studio) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["motion"])
+def _making(studio: Studio) -> APIRouter:
+    """New jobs."""
+    router = APIRouter(prefix="/v1", tags=["making"])
 
     async def asked(job: str, wait: float, response: Response) -> dict[str, Any]:
         """A new job, after at most `wait` seconds: 200 when it has ended, else 202."""
@@ -123,6 +124,13 @@ def _jobs(studio: Studio) -> APIRouter:
         """Make one stretch again and keep the rest."""
         return await asked(await run_in_threadpool(studio.change, job, place, request), wait, response)
 
+    return router
+
+
+def _jobs(studio: Studio) -> APIRouter:
+    """Jobs that there are."""
+    router = APIRouter(prefix="/v1", tags=["jobs"])
+
     @router.get("/jobs", response_model=schemas.Jobs, responses=_failures(404))
     def history(
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -147,6 +155,12 @@ def _jobs(studio: Studio) -> APIRouter:
             return Response(status_code=204)
         return studio.cancel(job)
 
+    return router
+
+
+def _motions(studio: Studio) -> APIRouter:
+    """What jobs have made."""
+    router = APIRouter(prefix="/v1", tags=["motions"])
     binary: dict[str, Any] = {"content": {kind: {} for kind in sorted(set(MEDIA_TYPES.values()))}}
     file: dict[int | str, dict[str, Any]] = {200: binary, 304: {"description": "As it was"}}
 
@@ -174,6 +188,7 @@ def _jobs(studio: Studio) -> APIRouter:
 
 
 def _about(studio: Studio) -> APIRouter:
+    """The model and the server."""
     router = APIRouter(prefix="/v1", tags=["about"])
 
     @router.get("/parse", response_model=schemas.Parsed, responses=_failures())
