@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 
 from pictures import differ
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def walking(studio):
