@@ -133,6 +133,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(corpora, tmp_path):
 def test_training_first_and_measuring_later_is_the_same(corpora, whole, tmp_path):
     experiment, out = paper(corpora, SETTINGS), tmp_path / "out"
     Runner(out, experiment, corpora).train(["main"])
-    assert not list((out / "results").glob("*")) and remaining(experiment, out, ["main"]) == 1
+    assert not list((out / "results").glob("*"))
+    assert remaining(experiment, out, ["main"]) == 1
     Runner(out, experiment, corpora).run(["main"])
     assert files(out / "results") == files(whole / "results")

@@ -161,9 +161,7 @@ def test_the_record_names_what_was_seen_and_how_well_it_does(evaluator_run, eval
     assert len(record["joint_speed_limit_m_s"]) == 22
     assert record["words"] == data.words
     assert {"left", "right", "walks"} <= set(record["words"])
-    assert (
-        record["members"][0]["settings"]["more_captions"] == "more.jsonl"
-    )
+    assert record["members"][0]["settings"]["more_captions"] == "more.jsonl"
     evaluator = Evaluator.load(evaluator_folder, text)
     evaluator.check_unseen([c for c in corpus.clips if c.fold == 0])
     seen = next(p.clip for p in data.captioned)

@@ -75,9 +75,17 @@ def run(
         def read(done: int, total: int) -> None:
             bars.update(reading, completed=done, total=total)
 
-        settings = (config.data, config.network)
-        cache = corpus / "cache"
-        data = TrainingData(prepared, encoder, reader, *settings, **extra, cache=cache, progress=read)
+        data = TrainingData(
+            prepared,
+            encoder,
+            reader,
+            config.data,
+            config.network,
+            composed=extra["composed"],
+            narrated=extra["narrated"],
+            cache=corpus / "cache",
+            progress=read,
+        )
         if not resume:
             create_run(out, config, prepared, extra, data.normalizer)
         steps = bars.add_task("training", total=None, note="")
