@@ -170,7 +170,8 @@ JOINTS = ", ".join(canonical_skeleton().joint_names)
         (
             lambda: Scene((WALK, SIT)),
             "prompt 'a person walks' and prompt 'a person sits down' overlap from 2 to 4 s and both "
-            "move the whole body; give them different parts (legs, torso, left arm, right arm) or times",
+            "move the whole body; give them different parts (legs, torso, left arm, right arm) or "
+            "times",
         ),
         (
             lambda: Scene((replace(WALK, parts=("legs", "torso")), replace(SIT, parts=("legs",)))),
