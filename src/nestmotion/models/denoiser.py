@@ -103,7 +103,9 @@ class Denoiser(nn.Module):
     ) -> tuple[Float[Tensor, "b t f"], Float[Tensor, "b"], Bool[Tensor, "b t f"]]:
         """The batch with noise added (known values left clean), the noise times, what is known."""
         clean, device = targets.features, targets.features.device
-        time = noise_times(len(clean), generator).to(device)
+        # Validation keeps to even times, so that its losses can be compared with earlier ones.
+        draw = noise_times if self.training else _even_times
+        time = draw(len(clean), generator).to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
         if not self.generative:
             nothing = torch.zeros_like(targets.known)
@@ -120,6 +122,10 @@ def noise_times(count: int, generator: torch.Generator) -> Float[Tensor, "b"]:
     amplitude left, the network sees in it which hand is raised and need not hear it in the text. What
     only the text can tell is learned from times above about 0.985 (docs/adr/0014).
     """
-    times = torch.rand(count, generator=generator)
+    times = _even_times(count, generator)
     early = bool(torch.rand((), generator=generator) < _EARLY_SHARE)
     return 1 - _EARLY * times**2 if early else times
+
+
+def _even_times(count: int, generator: torch.Generator) -> Float[Tensor, "b"]:
+    return torch.rand(count, generator=generator)
