@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -28,7 +30,7 @@ def _violations(studio) -> list[str]:
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
 def test_axe_finds_nothing(served, visit, scheme: str, phone: bool) -> None:
     studio = visit(served.url, color_scheme=scheme, **(PHONE if phone else {})).open()
-    expect(studio["#guidance"]).to_have_attribute("placeholder", "4")
+    expect(studio["#guidance"]).to_have_attribute("placeholder", re.compile(r"\d"))
     assert _violations(studio) == []
     studio.make(PROMPT, samples=2)
     studio["#nodes button"].last.click()

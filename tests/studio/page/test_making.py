@@ -107,7 +107,7 @@ def test_cancelling(studio, served) -> None:
 def test_server_gone(serve, visit) -> None:
     with serve() as served:
         studio = visit(served.url).open()
-        expect(studio["#guidance"]).to_have_attribute("placeholder", "4")
+        expect(studio["#guidance"]).to_have_attribute("placeholder", re.compile(r"\d"))
     studio["#prompt"].fill("a person walks")
     studio["#prompt"].press("Enter")
     expect(studio["#problem"]).to_have_text("the server does not answer; is it still running?")

@@ -119,7 +119,7 @@ def test_a_link_of_another_model_is_told(served, visit) -> None:
 def test_a_link_without_a_prompt_makes_nothing(served, visit, fragment: str) -> None:
     count = len(served.client.get("/v1/jobs?limit=200").json()["jobs"])
     studio = visit(served.url).open(fragment)
-    expect(studio["#guidance"]).to_have_attribute("placeholder", "4")
+    expect(studio["#guidance"]).to_have_attribute("placeholder", re.compile(r"\d"))
     expect(studio["#empty"]).to_be_visible()
     assert len(served.client.get("/v1/jobs?limit=200").json()["jobs"]) == count
 
