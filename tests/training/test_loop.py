@@ -287,10 +287,10 @@ def test_the_loss_falls_when_there_is_little_to_learn(straight, begin, tmp_path,
     run = begin(tmp_path / "run", config)
     run.train()
     totals = [run.losses[step]["total"] for step in sorted(run.losses)]
-    assert np.mean(totals[-10:]) < 0.65 * np.mean(totals[:10])
+    assert np.mean(totals[-10:]) < 0.85 * np.mean(totals[:10])
     for name in ("features", "position"):
         values = [run.losses[step][name] for step in sorted(run.losses)]
-        assert np.mean(values[-10:]) < 0.65 * np.mean(values[:10]), name
+        assert np.mean(values[-10:]) < 0.85 * np.mean(values[:10]), name
     # Averaged weights, held-out groups, the same noise both times: what is new is what was learnt.
     before, after = straight.log[0], run.log[-1]
     assert after["total"] < before["total"]
