@@ -131,6 +131,17 @@ def test_the_mirror_image_does_the_same_on_the_other_side(motion):
         ]
 
 
+def test_a_waving_hand_waves_also_in_the_mirror():
+    motion = glide()
+    quat = motion.quat_local_xyzw.copy()
+    swing = 0.5 * np.sin(2 * np.pi * 1.2 * np.arange(100) / FPS)
+    vectors = np.stack((0 * swing, 0 * swing, 1.2 + swing), axis=1)
+    quat[:, canonical_skeleton().index("left_shoulder")] = quat_from_rotation_vector(vectors)
+    waving = replace(motion, quat_local_xyzw=quat)
+    for one, side in ((waving, "left"), (mirror(waving), "right")):
+        assert [(e.kind, e.side) for e in hand_events(one)] == [("wave", side)]
+
+
 def test_who_lies_is_not_upright():
     assert upright(glide()).all()
     assert not upright(bent(glide(), "pelvis", (1, 0, 0), 1.5, slice(0, 100))).any()

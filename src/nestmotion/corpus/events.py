@@ -32,6 +32,15 @@ _JUMP_M, _LONGEST_JUMP_S = 0.14, 1.0
 _CROUCHES = 0.72
 _STANDING_M = 0.92
 
+# A hand: this far above the shoulder it is raised, this far ahead of it (and above the pelvis)
+# stretched, when it stays so; it waves when it turns back so often, so far and so quickly.
+_RAISED_M, _REACH_M, _WAIST_M, _HELD_S = 0.08, 0.4, 0.1, 0.35
+_SWAY_M, _LEAST_SWAYS, _SWAY_S = 0.06, 3, 0.7
+_PUNCH_M_S = 2.2
+
+# An ankle: this far above the other it is lifted; a kick goes so far ahead of the pelvis and so high.
+_LIFT_M, _KICK_AHEAD_M, _KICK_HEIGHT_M = 0.3, 0.45, 0.4
+
 
 @dataclass(frozen=True)
 class Event:
@@ -151,41 +160,41 @@ def _confirmed(motion: Motion, label: np.ndarray) -> list[Event]:
 def hand_events(motion: Motion) -> list[Event]:
     """What each hand does, and what both do together, in order of time."""
     sides = {side: _one_hand(motion, side) for side in ("left", "right")}
-    return _merged(sides["left"], sides["right"], round(0.3 * motion.fps))
+    return _merged(sides["left"], sides["right"])
 
 
 def _one_hand(motion: Motion, side: str) -> list[Event]:
     wrist, shoulder = _local(motion, f"{side}_wrist"), _local(motion, f"{side}_shoulder")
     fps = motion.fps
-    raised = wrist[:, 1] > shoulder[:, 1] + 0.08
+    raised = wrist[:, 1] > shoulder[:, 1] + _RAISED_M
     events = []
     for start, stop in _runs(raised):
-        if stop - start < 0.35 * fps:
+        if stop - start < _HELD_S * fps:
             continue
         sway = _smooth(wrist[start:stop, 0], 3)
-        turns = _turning_points(sway, 0.06)
-        waves = turns >= 3 and (stop - start) / turns < 0.7 * fps
+        turns = _turning_points(sway, _SWAY_M)
+        waves = turns >= _LEAST_SWAYS and (stop - start) / turns < _SWAY_S * fps
         events.append(Event("wave" if waves else "raise", start, stop, side))
     reach = wrist[:, 2] - shoulder[:, 2]
-    stretched = (reach > 0.4) & (wrist[:, 1] > 0.1) & ~raised
+    stretched = (reach > _REACH_M) & (wrist[:, 1] > _WAIST_M) & ~raised
     speed = np.gradient(reach) * fps
     for start, stop in _runs(stretched):
-        if speed[max(start - 6, 0) : stop].max() > 2.2:
+        if speed[max(start - 6, 0) : stop].max() > _PUNCH_M_S:
             events.append(Event("punch", max(start - 4, 0), stop, side))
-        elif stop - start >= 0.4 * fps:
+        elif stop - start >= _HELD_S * fps:
             events.append(Event("reach", start, stop, side))
     return sorted(events, key=lambda e: e.start)
 
 
 def _turning_points(values: Float[np.ndarray, "t"], least: float) -> int:
-    """How often a curve turns back by at least so much."""
-    count, extreme, direction = 0, values[0], 0
+    """How often a curve turns back by more than so much; the same for its mirror image."""
+    count, extreme, direction = 0, values[0], 0.0
     for value in values:
-        onward = value > extreme if direction > 0 else value < extreme
-        if onward or (direction == 0 and abs(value - extreme) <= least):
+        if (value - extreme) * direction > 0:
             extreme = value
         elif abs(value - extreme) > least:
-            count, direction, extreme = count + 1, int(np.sign(value - extreme)), value
+            count += direction != 0
+            direction, extreme = np.sign(value - extreme), value
     return count
 
 
@@ -195,16 +204,17 @@ def leg_events(motion: Motion) -> list[Event]:
     for side, other in (("left", "right"), ("right", "left")):
         ankle, rest = motion.joint_m(f"{side}_ankle")[:, 1], motion.joint_m(f"{other}_ankle")[:, 1]
         ahead = _local(motion, f"{side}_ankle")[:, 2]
-        for start, stop in _runs(ankle - rest > 0.3):
+        for start, stop in _runs(ankle - rest > _LIFT_M):
             peak = start + int((ankle - rest)[start:stop].argmax())
             if stop - start < 0.15 * motion.fps or ahead[peak] < 0.1:
                 continue  # behind the body it is a runner's heel
-            kind = "kick" if ahead[start:stop].max() > 0.45 and ankle[peak] > 0.4 else "lift"
+            kick = ahead[start:stop].max() > _KICK_AHEAD_M and ankle[peak] > _KICK_HEIGHT_M
+            kind = "kick" if kick else "lift"
             found.append(Event(kind, start, stop, side))
     return sorted(found, key=lambda e: e.start)
 
 
-def _merged(left: list[Event], right: list[Event], margin: int) -> list[Event]:
+def _merged(left: list[Event], right: list[Event]) -> list[Event]:
     """Both sides in one row; where both do the same at about the same time, one event of both."""
     rest, events = list(right), []
     for event in left:
