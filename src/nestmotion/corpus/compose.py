@@ -11,14 +11,13 @@ import numpy as np
 from jaxtyping import Float
 
 from nestmotion.core import Motion
-from nestmotion.core.checksums import sha256_of
-from nestmotion.core.errors import CorpusError, OutputError, SettingsError
+from nestmotion.core.errors import CorpusError, SettingsError
 from nestmotion.corpus.captions import PartCaption, join_captions, read_caption
-from nestmotion.corpus.prepared import MANIFEST, VERSION, Clip, PreparedCorpus
+from nestmotion.corpus.prepared import Clip, PreparedCorpus
 from nestmotion.corpus.source import Caption
 from nestmotion.corpus.splits import GROUP_JOINT, is_validation_group
 from nestmotion.corpus.transitions import BLEND_S, Poses, join
-from nestmotion.corpus.writing import claim_folder, corpus_manifest, finish, write_clips
+from nestmotion.corpus.writing import claim_folder, corpus_manifest, derived_recipe, finish, write_clips
 
 __all__ = ["ComposeSettings", "compose"]
 
@@ -131,13 +130,7 @@ def compose(
     off, CorpusError when the clips do not suffice, SettingsError without spaCy (extra `parse`).
     """
     settings = settings or ComposeSettings()
-    if out.resolve() == corpus.folder.resolve():
-        raise OutputError(f"{out}: is the corpus that is read; choose another folder")
-    recipe = {
-        "version": VERSION,
-        "inputs": {MANIFEST: sha256_of(corpus.folder / MANIFEST)},
-        "settings": {"fps": corpus.fps, **asdict(settings)},
-    }
+    recipe = derived_recipe(corpus, out, asdict(settings))
     pools = _pools(corpus, settings)
     if not pools:
         raise CorpusError(f"{corpus.folder}: no fold holds two clips that can be joined")

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from nestmotion.core import Motion
-from nestmotion.core.checksums import sha256_of
 from nestmotion.core.edit import canonicalize
-from nestmotion.core.errors import CorpusError, OutputError, SettingsError
+from nestmotion.core.errors import CorpusError, SettingsError
 from nestmotion.corpus.narration import narrate
-from nestmotion.corpus.prepared import MANIFEST, VERSION, Clip, PreparedCorpus
+from nestmotion.corpus.prepared import Clip, PreparedCorpus
 from nestmotion.corpus.source import Caption
-from nestmotion.corpus.writing import claim_folder, corpus_manifest, finish, write_clips
+from nestmotion.corpus.writing import claim_folder, corpus_manifest, derived_recipe, finish, write_clips
 
 __all__ = ["NarrateSettings", "narrate_corpus"]
 
@@ -50,13 +49,7 @@ def narrate_corpus(
     OutputError when `out` holds something else and `force` is off, CorpusError when nothing is told.
     """
     settings = settings or NarrateSettings()
-    if out.resolve() == corpus.folder.resolve():
-        raise OutputError(f"{out}: is the corpus that is read; choose another folder")
-    recipe = {
-        "version": VERSION,
-        "inputs": {MANIFEST: sha256_of(corpus.folder / MANIFEST)},
-        "settings": {"fps": corpus.fps, **asdict(settings)},
-    }
+    recipe = derived_recipe(corpus, out, asdict(settings))
     claim_folder(out, recipe, force)
     parts = write_clips(out, _narrated(corpus, settings, progress))
     if not parts:

@@ -16,12 +16,13 @@ from nestmotion.core import Motion
 from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import OutputError
 from nestmotion.corpus.packing import pack
-from nestmotion.corpus.prepared import MANIFEST, Clip
+from nestmotion.corpus.prepared import MANIFEST, VERSION, Clip, PreparedCorpus
 from nestmotion.corpus.source import Dropped
 
 __all__ = [
     "claim_folder",
     "corpus_manifest",
+    "derived_recipe",
     "finish",
     "part_stem",
     "write_clips",
@@ -35,6 +36,18 @@ _MARKER = "preparing.json"
 def part_stem(number: int) -> str:
     """File name, without suffix, of a part."""
     return f"part-{number:03d}"
+
+
+def derived_recipe(corpus: PreparedCorpus, out: Path, settings: dict) -> dict:
+    """What a corpus made of another one, in the folder `out`, follows from. Raises OutputError when
+    both are the same folder."""
+    if out.resolve() == corpus.folder.resolve():
+        raise OutputError(f"{out}: is the corpus that is read; choose another folder")
+    return {
+        "version": VERSION,
+        "inputs": {MANIFEST: sha256_of(corpus.folder / MANIFEST)},
+        "settings": {"fps": corpus.fps, **settings},
+    }
 
 
 def claim_folder(out: Path, recipe: dict, force: bool) -> None:
