@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Float
 
-from nestmotion import __version__
 from nestmotion.core.errors import SettingsError
 from nestmotion.features import FeatureLayout
 from nestmotion.generate.alignment_map import AlignmentMap
@@ -52,7 +51,7 @@ def settled(model: TextToMotion, order: Order) -> Order:
 def alike(model: TextToMotion, order: Order) -> Hashable:
     """Settled orders with equal values cost less made together; others may cost more."""
     frames = round((order.seconds or 0) * model.bundle.fps)
-    return order.steps, order.guidance, model._padded(frames)
+    return order.steps, order.guidance, model.padded(frames)
 
 
 def explain_together(
@@ -92,7 +91,7 @@ class _Clip:
         self.sentence = encoded.sentence[0]
         self.nodes = tree_nodes(tree, encoded)
         self.frames = max(round((order.seconds or 0) * model.bundle.fps), 1)
-        self.padded = model._padded(self.frames)
+        self.padded = model.padded(self.frames)
 
     def noise(self, frames: int, columns: int, generative: bool) -> Float[np.ndarray, "s t f"]:
         """The noise that the order has alone, followed by zeros up to so many frames."""
@@ -106,22 +105,12 @@ class _Clip:
         self, model: TextToMotion, k: int, features: np.ndarray, weight: np.ndarray
     ) -> Explained:
         """Sample k from its rows of the result."""
-        order, bundle = self.order, model.bundle
+        order = self.order
         motion = model._motion(features[: self.frames], None, order.postprocess)
-        recipe = {
-            "prompt": order.text,
-            "seed": order.seed,
-            "seconds": order.seconds,
-            "steps": order.steps,
-            "guidance": order.guidance,
-            "postprocess": order.postprocess,
-            "bundle": bundle.name,
-            "bundle_digest": bundle.digest,
-            "nestmotion": __version__,
-            "sample": k,
-        }
+        asked = {k: v for k, v in asdict(order).items() if k not in ("text", "samples")}
+        motion = motion.with_metadata(**model.recipe(prompt=order.text, **asked), sample=k)
         weight = weight[: len(self.tree.nodes), : self.frames]
-        return Explained(motion.with_metadata(**recipe), AlignmentMap(self.tree, weight, bundle.fps))
+        return Explained(motion, AlignmentMap(self.tree, weight, model.bundle.fps))
 
 
 def _sample(

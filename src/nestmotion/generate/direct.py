@@ -65,7 +65,7 @@ def sample_plan(
         round(LONGEST_S * fps),
         loop,
     )
-    shape = (model._padded(plan.frames), layout.size)
+    shape = (model.padded(plan.frames), layout.size)
     noise = np.random.default_rng(noise_seed).standard_normal(shape)[: plan.frames]
     if not bundle.manifest["generative"]:
         noise, steps = np.zeros_like(noise), 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -129,17 +129,14 @@ class TextToMotion:
         features, weight = self._sample(
             TextInputs(encoded, tree), frames, seed, samples, steps, guidance, known
         )
-        recipe = {
-            "prompt": prompt,
-            "seed": seed,
-            "seconds": seconds,
-            "steps": steps,
-            "guidance": guidance,
-            "postprocess": postprocess,
-            "bundle": self.bundle.name,
-            "bundle_digest": self.bundle.digest,
-            "nestmotion": __version__,
-        }
+        recipe = self.recipe(
+            prompt=prompt,
+            seed=seed,
+            seconds=seconds,
+            steps=steps,
+            guidance=guidance,
+            postprocess=postprocess,
+        )
         return [
             Explained(
                 self._motion(f, known, postprocess).with_metadata(**recipe, sample=k),
@@ -147,6 +144,11 @@ class TextToMotion:
             )
             for k, (f, w) in enumerate(zip(features, weight, strict=True))
         ]
+
+    def recipe(self, **asked: Any) -> dict[str, Any]:
+        """What a motion follows from: what was asked, and the bundle; kept as its metadata."""
+        bundle = {"bundle": self.bundle.name, "bundle_digest": self.bundle.digest}
+        return {**asked, **bundle, "nestmotion": __version__}
 
     def align(self, motion: Motion, text: str) -> AlignmentMap:
         """Which words of a text are about which moment of a given motion, by the same network.
@@ -166,7 +168,7 @@ class TextToMotion:
         encoded = self.encoder.encode([prompt])
         tree = self.read_tree(prompt, encoded)
         frames = len(motion)
-        clean = np.zeros((1, self._padded(frames), self._layout.size), dtype=np.float32)
+        clean = np.zeros((1, self.padded(frames), self._layout.size), dtype=np.float32)
         clean[0, :frames] = bundle.normalizer.normalize(encode(motion))
         now, yes = np.zeros(1, dtype=np.float32), np.ones(1, dtype=bool)
         _, alignment = self._denoise(clean, now, yes, TextInputs(encoded, tree), frames, None)
@@ -196,7 +198,7 @@ class TextToMotion:
         normalised; of any length that it was taught. strength: guidance; 0 leaves the text out."""
         frames = len(noisy)
         has_text = np.array([True] if strength == 1 else [False] if strength == 0 else [True, False])
-        shape = (len(has_text), self._padded(frames), noisy.shape[1])
+        shape = (len(has_text), self.padded(frames), noisy.shape[1])
         x, mask = np.zeros(shape, dtype=np.float32), np.zeros(shape[1:], dtype=bool)
         x[:, :frames], mask[:frames] = noisy, known
         now = np.full(len(has_text), time, dtype=np.float32)
@@ -273,7 +275,7 @@ class TextToMotion:
         known: Known | None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Features (samples, frames, F), not normalised, and the alignment (samples, N, frames)."""
-        padded = self._padded(frames)
+        padded = self.padded(frames)
         shape = (padded, self._layout.size)
         if self.bundle.manifest["generative"]:
             generators = [np.random.default_rng((seed, k)) for k in range(samples)]
@@ -295,7 +297,8 @@ class TextToMotion:
         clean, alignment = sample(denoise, noise, steps, guidance, fixed)
         return self.bundle.normalizer.denormalize(clean[:, :frames]), self._by_frame(alignment, frames)
 
-    def _padded(self, frames: int) -> int:
+    def padded(self, frames: int) -> int:
+        """Frames as the network takes them: a multiple of the bundle's own, not fewer than asked."""
         multiple = self.bundle.manifest["frame_multiple"]
         return -(-frames // multiple) * multiple
 
