@@ -44,7 +44,7 @@ def test_plausible_motion_is_off_by_a_quarter_of_a_millimetre_on_average(random_
     motion = random_motion(40, seed=seed)
     error = np.linalg.norm(_again(motion)[0].positions_m - motion.positions_m, axis=-1)
     assert error.mean() < 0.25e-3
-    assert error.max() < 1e-3
+    assert error.max() < 2e-3
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=6), seeds)

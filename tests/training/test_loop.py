@@ -282,18 +282,15 @@ def test_the_loss_falls_when_there_is_little_to_learn(straight, begin, tmp_path,
             warmup_steps=5, learning_rate=3e-3, ema_decay=0.9, muon_rate=muon_rate
         ),
         epochs=15,
-        validate_epochs=15,
+        validate_epochs=1,
     )
     run = begin(tmp_path / "run", config)
     run.train()
-    totals = [run.losses[step]["total"] for step in sorted(run.losses)]
-    assert np.mean(totals[-10:]) < 0.85 * np.mean(totals[:10])
-    for name in ("features", "position"):
-        values = [run.losses[step][name] for step in sorted(run.losses)]
-        assert np.mean(values[-10:]) < 0.85 * np.mean(values[:10]), name
-    # Averaged weights, held-out groups, the same noise both times: what is new is what was learnt.
-    before, after = straight.log[0], run.log[-1]
-    assert after["total"] < before["total"]
+    # Steps cannot be compared: some batches are under more noise than others. In validation there are
+    # averaged weights, held-out groups and the same noise each time: what is new is what was learnt.
+    first, *_, last = (row for row in run.log if row["kind"] == "validation")
+    for name in ("total", "features", "position"):
+        assert last[name] < 0.85 * first[name], name
 
 
 def test_the_gradient_is_clipped_to_the_norm_asked_for(straight, begin, tmp_path):
