@@ -21,6 +21,7 @@ _PARTS = {
     "depth": "Semantic depth by complexity",
     "few": "Few-sample training",
     "seeds": "Training seeds",
+    "ablation": "What each piece brings",
 }
 
 
@@ -99,6 +100,7 @@ def write_known_results(out: Path) -> None:
         "structure": main,
         "depth": ["depth1", "depth2", "nested", "depth4", "depth5"],
         "few": ["few5n", "few5d", "few10n", "few10d", *main, "few50"],
+        "ablation": ["nested", "depth2", "depth4"],
     }
     settings = {
         "base": {"optimizer": {"learning_rate": 1e-4}, "batch_size": 64, "epochs": 100},
@@ -117,6 +119,7 @@ def write_known_results(out: Path) -> None:
                 "title": title,
                 "tasks": members.get(name, []),
                 "note": "" if name in members else "one seed only; give --seeds 3",
+                "labels": ["the whole", "no this", "no that"] if name == "ablation" else [],
             }
             for name, title in _PARTS.items()
         ],

@@ -70,6 +70,14 @@ def test_a_jump_is_seen_and_counted():
     assert jumps[0].start == 24
 
 
+def test_a_jump_that_goes_ahead_leaps():
+    motion = glide()
+    root = motion.root_m.copy()
+    root[30:38, 1] += 0.3
+    root[:, 2] += 0.6 * np.clip((np.arange(100) - 30) / 8, 0, 1)
+    assert "leap" in {e.kind for e in ground_events(replace(motion, root_m=root))}
+
+
 def test_what_hangs_in_the_air_does_not_jump():
     motion = glide()
     root = motion.root_m.copy()

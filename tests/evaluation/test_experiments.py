@@ -12,6 +12,7 @@ from nestmotion.cli import main
 from nestmotion.core.errors import CorpusError, SettingsError
 from nestmotion.corpus import PreparedCorpus, prepare
 from nestmotion.corpus.splits import groups_of, is_validation_clip
+from nestmotion.evaluation.ablations import ABLATIONS, Ablation, changed
 from nestmotion.evaluation.experiments import (
     PARTS,
     PaperSettings,
@@ -32,7 +33,7 @@ from nestmotion.evaluation.tasks import (
     title,
 )
 from nestmotion.generate import TextToMotion
-from nestmotion.training.config import DataConfig
+from nestmotion.training.config import DataConfig, TrainConfig
 from nestmotion.training.data import training_clips
 from synthetic_corpus import MemorySource, captioned_trial
 from synthetic_experiment import tiny_corpora, tiny_corpus, tiny_settings
@@ -77,8 +78,9 @@ def test_parts_share_their_tasks(corpora):
     assert folds == [(1, 2), (0, 2), (0, 1)]
     judges = [t.evaluator for t in measured(experiment, "folds")][::4]
     assert [j.config.folds for j in judges if isinstance(j, EvaluatorTask)] == folds
-    # 4 main, 4 other depths, 16 with few samples, 4 long, 8 other seeds, 8 other folds; no official.
-    assert len(tasks_by_id(experiment)) == 44
+    # 4 main, 4 other depths, 16 with few samples, 4 long, 8 other seeds, 8 other folds, no official;
+    # of the ablations, the whole, depths and, without compositions, nothing else were there before.
+    assert len(tasks_by_id(experiment)) == 44 + len(ABLATIONS) - 6
 
 
 def test_ids_follow_from_what_changes_the_results(corpora):
@@ -90,13 +92,13 @@ def test_ids_follow_from_what_changes_the_results(corpora):
 
     assert task_id(measured(paper(corpora, tiny_settings()), "main")[0]) == task_id(task)
     assert task_id(other(threads=7, device="cuda", checkpoint_minutes=9.0)) == task_id(task)
-    for changed in (
+    for different in (
         other(epochs=3),
         other(seed=1),
         replace(task, samples=2),
         replace(task, inputs="x"),
     ):
-        assert task_id(changed) != task_id(task)
+        assert task_id(different) != task_id(task)
     assert len(task_id(task)) == 12
 
 
@@ -105,6 +107,30 @@ def test_titles():
     found |= {"train_folds": [1, 2], "share": 0.05}
     assert title(found) == "measure nested on captions (seed 1; depth 3; folds 1, 2; 5% of groups)"
     assert title(facts(GivenEvaluator("f", "d"))) == "given evaluator"
+
+
+def test_an_ablation_leaves_out_what_it_names_and_nothing_else(corpora):
+    experiment = paper(corpora, PaperSettings())
+    part = next(p for p in experiment.parts if p.name == "ablation")
+    configs = {label: t.training.config for label, t in zip(part.labels, part.tasks, strict=True)}
+    whole = configs["the whole method"]
+    assert task_id(part.tasks[0]) == task_id(measured(experiment, "main")[0])
+    for one in ABLATIONS[1:]:
+        if one.composed:
+            config = configs[one.name]
+            assert config != whole, one.name
+            groups = {name.split(".")[0] for name in one.changes} | {"epochs"}
+            assert all(getattr(config, g) == getattr(whole, g) for g in vars(whole) if g not in groups)
+    assert configs["no mirror images"].epochs == 2 * whole.epochs
+    assert configs["no phrase contrast"].loss.phrase == 0.0
+    assert configs["no kinematic losses"].loss.features == whole.loss.features
+    # There is no composed corpus here to leave out.
+    assert "no compositions" not in configs
+
+
+def test_an_ablation_of_a_setting_that_is_none_is_an_error():
+    with pytest.raises(TypeError):
+        changed(TrainConfig(), Ablation("x", {"loss.none": 0.0}))
 
 
 def test_few_samples_may_be_given_more_epochs(corpora):

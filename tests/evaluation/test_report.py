@@ -107,6 +107,14 @@ def test_the_report_says_what_is_in_the_files(out):
     assert "| coverage | transformer | +33.3% (+33.3 to +33.3) | 0.0100 | better |" in text
     assert "| >20 | 12 | 0.800 (" in text
     assert "Not run: one seed only; give --seeds 3." in text
+    assert "| the whole | 0.800 (0.750 to 0.850) |" in text
+    # Of five measures, one is the better the more there is of it.
+    worse, better = "worse R-precision, top 3", "better MM distance, smoothness error"
+    (row,) = (line for line in text.splitlines() if line.startswith("| no this |"))
+    assert "-0.200 (-0.200 to -0.200)" in row
+    assert f"Without it: {worse}; {better}" in row
+    (row,) = (line for line in text.splitlines() if line.startswith("| no that |"))
+    assert row.endswith("No difference is shown: at this budget the piece brings nothing. |")
     assert "| measure nested | 3.0 | a laptop, 2 cores |  |" in text
     assert "| measure few50 |" in text
     page = (out / "report.html").read_text("utf-8")

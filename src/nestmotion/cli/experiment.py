@@ -76,8 +76,8 @@ def run(
         corpus: Folder made by nestmotion corpus prepare.
         out: Folder for runs, bundles, results and report.
         composed: Folder made by nestmotion corpus compose; learned from and measured on, too.
-        only: Parts to run, with commas: main,length,structure,depth,few,long,seeds,folds,official.
-            All when not given.
+        only: Parts to run, with commas: main,length,structure,depth,few,long,seeds,folds,official,
+            ablation. All when not given.
         models: Models to compare, with commas.
         epochs: Of every training.
         batch_size: Clips a step.

@@ -27,16 +27,22 @@ _MOVES, _RUNS = 0.3, 1.8
 _TURNS_RAD_S = 0.6
 _LEAST_TURN_RAD = np.deg2rad(40)
 _JUMP_M, _LONGEST_JUMP_S = 0.14, 1.0
+# A jump that goes so far ahead is a leap.
+_LEAP_M = 0.35
 
 # Height of the pelvis as a share of its height in standing; below the first a person crouches.
 _CROUCHES = 0.72
 _STANDING_M = 0.92
 
 # A hand: this far above the shoulder it is raised, this far ahead of it (and above the pelvis)
-# stretched, when it stays so; it waves when it turns back so often, so far and so quickly.
+# stretched, when it stays so.
 _RAISED_M, _REACH_M, _WAIST_M, _HELD_S = 0.08, 0.4, 0.1, 0.35
-_SWAY_M, _LEAST_SWAYS, _SWAY_S = 0.06, 3, 0.7
 _PUNCH_M_S = 2.2
+
+# It waves while it is no farther below the shoulder than the first and once above by the second, and
+# goes to and fro, or up and down, so far, so often and so quickly.
+_WAVE_LOW_M, _WAVE_TOP_M, _WAVE_S = 0.15, 0.05, 1.2
+_SWAY_M, _LEAST_SWAYS, _SWAY_S = 0.08, 3, 0.8
 
 # An ankle: this far above the other it is lifted; a kick goes so far ahead of the pelvis and so high.
 _LIFT_M, _KICK_AHEAD_M, _KICK_HEIGHT_M = 0.3, 0.45, 0.4
@@ -46,8 +52,8 @@ _LIFT_M, _KICK_AHEAD_M, _KICK_HEIGHT_M = 0.3, 0.45, 0.4
 class Event:
     """Frames start (included) to stop (excluded) of one movement.
 
-    kind: of the ground (walk, run, back, side, turn, curve, jump, crouch, stand), of a hand (raise,
-        wave, punch, reach) or of a leg (kick, lift). side: "left", "right", "both" or "".
+    kind: of the ground (walk, run, back, side, turn, curve, jump, leap, crouch, stand), of a hand
+        (raise, wave, punch, reach) or of a leg (kick, lift). side: "left", "right", "both" or "".
     amount: radians turned, or how often it is done.
     """
 
@@ -153,8 +159,17 @@ def _confirmed(motion: Motion, label: np.ndarray) -> list[Event]:
         amount = abs(motion.heading_rad[stop - 1] - motion.heading_rad[start])
         if kind == "jump":
             amount = sum(start <= (a + b) / 2 < stop for a, b in _jumps(motion))
+            if _ahead_m(motion, start, stop) > _LEAP_M * max(amount, 1):
+                kind = "leap"
         events.append(Event(kind, start, stop, side, float(amount)))
     return events
+
+
+def _ahead_m(motion: Motion, start: int, stop: int) -> float:
+    """How far the root goes towards where the body faces at the start."""
+    x, _, z = motion.root_m[stop - 1] - motion.root_m[start]
+    heading = motion.heading_rad[start]
+    return float(x * np.sin(heading) + z * np.cos(heading))
 
 
 def hand_events(motion: Motion) -> list[Event]:
@@ -166,15 +181,13 @@ def hand_events(motion: Motion) -> list[Event]:
 def _one_hand(motion: Motion, side: str) -> list[Event]:
     wrist, shoulder = _local(motion, f"{side}_wrist"), _local(motion, f"{side}_shoulder")
     fps = motion.fps
-    raised = wrist[:, 1] > shoulder[:, 1] + _RAISED_M
-    events = []
-    for start, stop in _runs(raised):
-        if stop - start < _HELD_S * fps:
-            continue
-        sway = _smooth(wrist[start:stop, 0], 3)
-        turns = _turning_points(sway, _SWAY_M)
-        waves = turns >= _LEAST_SWAYS and (stop - start) / turns < _SWAY_S * fps
-        events.append(Event("wave" if waves else "raise", start, stop, side))
+    above = wrist[:, 1] - shoulder[:, 1]
+    raised = above > _RAISED_M
+    events = [
+        Event("raise", start, stop, side)
+        for start, stop in _runs(raised)
+        if stop - start >= _HELD_S * fps
+    ]
     reach = wrist[:, 2] - shoulder[:, 2]
     stretched = (reach > _REACH_M) & (wrist[:, 1] > _WAIST_M) & ~raised
     speed = np.gradient(reach) * fps
@@ -183,7 +196,22 @@ def _one_hand(motion: Motion, side: str) -> list[Event]:
             events.append(Event("punch", max(start - 4, 0), stop, side))
         elif stop - start >= _HELD_S * fps:
             events.append(Event("reach", start, stop, side))
+    for wave in _waves(wrist - shoulder, side, fps):
+        within = [e for e in events if wave.start <= (e.start + e.stop) / 2 < wave.stop]
+        if sum(e.kind == "punch" for e in within) < 2:  # else it boxes
+            events = [*(e for e in events if e not in within), wave]
     return sorted(events, key=lambda e: e.start)
+
+
+def _waves(wrist: Float[np.ndarray, "t 3"], side: str, fps: float) -> Iterator[Event]:
+    """Stretches in which a hand, seen from its shoulder, waves."""
+    for start, stop in _runs(_smooth(wrist[:, 1], 5) > -_WAVE_LOW_M):
+        part = wrist[start:stop]
+        if stop - start < _WAVE_S * fps or part[:, 1].max() < _WAVE_TOP_M:
+            continue
+        turns = max(_turning_points(_smooth(part[:, axis], 3), _SWAY_M) for axis in (0, 1))
+        if turns >= _LEAST_SWAYS and (stop - start) / turns < _SWAY_S * fps:
+            yield Event("wave", start, stop, side)
 
 
 def _turning_points(values: Float[np.ndarray, "t"], least: float) -> int:

@@ -61,6 +61,7 @@ _GROUND = {
         "walks around in a circle {way}",
     ),
     "jump": ("jumps", "jumps up", "hops", "jumps in place"),
+    "leap": ("jumps forward", "leaps forward", "hops forward", "jumps forwards"),
     "crouch": ("crouches down", "squats down", "bends the knees", "crouches"),
     "stand": ("stands still", "stands", "stays in place", "stands in place"),
 }
@@ -77,7 +78,13 @@ _LIMB = {
         ("raising the {side} hand", "holding the {side} arm up"),
     ),
     "wave": (
-        ("waves with the {side} hand", "waves the {side} hand", "waves {its} hand"),
+        (
+            "waves with the {side} hand",
+            "waves the {side} hand",
+            "waves {its} hand",
+            "waves {its} arm",
+            "moves the {side} hand back and forth",
+        ),
         ("waving the {side} hand", "waving with the {side} arm"),
     ),
     "punch": (
@@ -171,7 +178,7 @@ def _clauses(event: Event, limbs: list[Event], rng: np.random.Generator) -> list
             if b > a
         ]
     text = _ground(event, rng)
-    if len(inside) == 1 and event.kind != "jump":
+    if len(inside) == 1 and event.kind not in ("jump", "leap"):
         text += f" while {_limb(inside[0], 1, rng)}"
     return [_Clause((event.kind, event.side), text, event.start, event.stop)]
 
@@ -184,7 +191,7 @@ def _ground(event: Event, rng: np.random.Generator) -> str:
         kind = "circle" if event.amount > np.deg2rad(290) else "half"
     way = "counterclockwise" if event.side == "left" else "clockwise"
     text = str(rng.choice(_GROUND[kind])).format(side=event.side, way=way)
-    if kind == "jump" and event.amount in _TIMES:
+    if kind in ("jump", "leap") and event.amount in _TIMES:
         text += f" {rng.choice(_TIMES[int(event.amount)])}"
     return text
 
@@ -198,7 +205,7 @@ def _limb(event: Event, form: int, rng: np.random.Generator) -> str:
             text = text.replace(f"both {one}", f"both {one}s")
         for who in ("his", "their", "its"):
             text = text.replace(f"{who} both", f"both {who}")
-    if form == 0 and event.amount in _TIMES and rng.random() < 0.7:
+    if form == 0 and event.kind != "wave" and event.amount in _TIMES and rng.random() < 0.7:
         text += f" {rng.choice(_TIMES[int(event.amount)])}"
     return text
 

@@ -17,6 +17,7 @@ __all__ = [
     "Claim",
     "Versus",
     "against_best",
+    "against_whole",
     "by_model",
     "claims",
     "group_estimate",
@@ -217,10 +218,28 @@ def _on_best_corpus(finished: Sequence[Finished]) -> list[Finished]:
 
 
 def _gain(one: Finished, other: Finished) -> Estimate:
-    a, b = (_values(x, ACCURACY, lambda row: True) for x in (one, other))
+    return _change(one, other, ACCURACY)[0]
+
+
+def against_whole(
+    one: Finished, whole: Finished, measures: Sequence[str]
+) -> dict[str, tuple[Estimate, bool | None]]:
+    """How each measure changes where a piece is left out, over the same clips, and whether it is then
+    better (True), worse (False) or no different (None; p with Holm's correction over the measures)."""
+    changes = {name: _change(one, whole, name) for name in measures}
+    adjusted = holm([p for _, p in changes.values()])
+    return {
+        name: (d, (d.value > 0) == bool(LABELS[name][2]) if p < 0.05 else None)
+        for (name, (d, _)), p in zip(changes.items(), adjusted, strict=True)
+    }
+
+
+def _change(one: Finished, other: Finished, measure: str) -> tuple[Estimate, float]:
+    a, b = (_values(x, measure, lambda row: True) for x in (one, other))
     shared = [clip for clip in a if clip in b]
     values = np.array([a[c] for c in shared]), np.array([b[c] for c in shared])
-    return paired_bootstrap(*values, np.random.default_rng(_SEED)).difference
+    compared = paired_bootstrap(*values, np.random.default_rng(_SEED))
+    return compared.difference, compared.p_value
 
 
 def _points(e: Estimate) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from nestmotion.core.errors import SettingsError
 from nestmotion.corpus import PreparedCorpus
+from nestmotion.evaluation.ablations import ABLATIONS, Ablation, changed
 from nestmotion.evaluation.tasks import (
     Corpora,
     CorpusName,
@@ -39,19 +40,32 @@ __all__ = [
 ]
 
 # In the order in which they are run: what the paper rests on first.
-PARTS = ("main", "length", "structure", "depth", "few", "long", "seeds", "folds", "official")
+PARTS = (
+    "main",
+    "length",
+    "structure",
+    "depth",
+    "few",
+    "long",
+    "seeds",
+    "folds",
+    "official",
+    "ablation",
+)
 DEPTHS = (1, 2, 3, 4, 5)
 SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of an experiment. note: why there is nothing to do, "" otherwise."""
+    """One part of an experiment. note: why there is nothing to do, "" otherwise. labels: what the
+    report calls the tasks, where their settings do not say it."""
 
     name: str
     title: str
     tasks: tuple[MeasureTask | LongTask, ...]
     note: str = ""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,7 +200,7 @@ class _Paper:
             parts[3] = Part("depth", "Semantic depth by complexity", (), "nested is not among --models")
         note = "" if s.seeds > 1 else "one seed only; give --seeds 3"
         parts.append(Part("seeds", "Training seeds", tuple(seeds) if s.seeds > 1 else (), note))
-        return [*parts, self.folds_part(), self.official_part()]
+        return [*parts, self.folds_part(), self.official_part(), self.ablation_part()]
 
     def folds_part(self) -> Part:
         if not self.settings.folds:
@@ -197,6 +211,19 @@ class _Paper:
             for m in self.settings.models
         ]
         return Part("folds", "Folds", tuple(tasks))
+
+    def ablation_part(self) -> Part:
+        heading, composed = "What each piece brings", self.corpora.compose is not None
+        if "nested" not in self.settings.models:
+            return Part("ablation", heading, (), "nested is not among --models")
+        rows = [a for a in ABLATIONS if composed or a.composed]
+        tasks = [self.measure(self.without(a)) for a in rows]
+        return Part("ablation", heading, tuple(tasks), labels=tuple(a.name for a in rows))
+
+    def without(self, ablation: Ablation) -> TrainingTask:
+        whole = self.training("nested")
+        config = changed(whole.config, ablation)
+        return replace(whole, config=config, composed=whole.composed and ablation.composed)
 
     def official_part(self) -> Part:
         heading = "HumanML3D's official split"

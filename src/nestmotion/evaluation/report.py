@@ -12,6 +12,7 @@ from nestmotion.evaluation.comparisons import (
     ACCURACY,
     OURS,
     against_best,
+    against_whole,
     by_model,
     claims,
     group_estimate,
@@ -246,6 +247,36 @@ def _long(results: Results) -> Iterator[Block]:
     )
 
 
+_ABLATED = ("top3", "mm_distance", "smoothness_error", "drift", "foot_slide")
+
+
+def _ablation(results: Results) -> Iterator[Block]:
+    done = results.labelled("ablation")
+    if not done:
+        return
+    (first, whole), *others = done.items()
+    rows = [[first, *(_cell(whole.measures[name]) for name in _ABLATED), "what the others lack"]]
+    for label, one in others:
+        found = against_whole(one, whole, _ABLATED)
+        cells = [_signed(found[name][0]) for name in _ABLATED]
+        rows.append([label, *cells, _said({name: better for name, (_, better) in found.items()})])
+    yield Text(
+        "One seed. The first row holds values, the others differences from it over the same test "
+        "clips, paired bootstrap; Holm's correction over the measures of a row. Intervals do not hold "
+        "what another training seed would change."
+    )
+    yield Table(["trained with", *(LABELS[name][0] for name in _ABLATED), "what it says"], rows)
+
+
+def _said(better: Mapping[str, bool | None]) -> str:
+    """One sentence on what a row of the ablation shows."""
+    worse, gained = ([LABELS[n][0] for n, b in better.items() if b is way] for way in (False, True))
+    found = [f"worse {', '.join(worse)}"] * bool(worse) + [f"better {', '.join(gained)}"] * bool(gained)
+    if not found:
+        return "No difference is shown: at this budget the piece brings nothing."
+    return "Without it: " + "; ".join(found) + "."
+
+
 _PARTS: dict[str, Callable[[Results], Iterator[Block]]] = {
     "main": _main,
     "length": _groups("length", ("length", "words", LENGTHS)),
@@ -258,6 +289,7 @@ _PARTS: dict[str, Callable[[Results], Iterator[Block]]] = {
     "seeds": _listed_tasks("seeds", "seed", lambda one: str(one.facts["seed"])),
     "folds": _listed_tasks("folds", "test fold", _test_fold),
     "official": _listed_tasks("official", "split", _split),
+    "ablation": _ablation,
 }
 
 
@@ -304,6 +336,10 @@ def _cell(row: Mapping[str, Any]) -> str:
 
 def _estimate(e: Estimate) -> str:
     return "-" if np.isnan(e.value) else f"{_number(e.value)} ({_number(e.low)} to {_number(e.high)})"
+
+
+def _signed(e: Estimate) -> str:
+    return "-" if np.isnan(e.value) else f"{e.value:+.3f} ({e.low:+.3f} to {e.high:+.3f})"
 
 
 def _listed(values: Sequence[float | None]) -> str:

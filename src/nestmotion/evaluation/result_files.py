@@ -58,6 +58,12 @@ class Results:
         ids = [i for part in self.plan["parts"] if part["name"] == name for i in part["tasks"]]
         return [self.finished[i] for i in ids if i in self.finished]
 
+    def labelled(self, name: str) -> dict[str, Finished]:
+        """Finished tasks of a part that names them, by name, in the plan's order."""
+        parts = [part for part in self.plan["parts"] if part["name"] == name]
+        named = [x for p in parts for x in zip(p.get("labels", ()), p["tasks"], strict=len(parts) == 1)]
+        return {label: self.finished[i] for label, i in named if i in self.finished}
+
 
 def result_path(out: Path, task_id: str) -> Path:
     """Where a task's results are."""

@@ -251,7 +251,13 @@ def _plan(experiment: Experiment) -> dict[str, object]:
         "nestmotion": __version__,
         "settings": experiment.settings,
         "parts": [
-            {"name": p.name, "title": p.title, "tasks": [task_id(t) for t in p.tasks], "note": p.note}
+            {
+                "name": p.name,
+                "title": p.title,
+                "tasks": [task_id(t) for t in p.tasks],
+                "note": p.note,
+                "labels": list(p.labels),
+            }
             for p in experiment.parts
         ],
         "tasks": {key: {"title": title(facts(task)), **facts(task)} for key, task in tasks.items()},

@@ -19,7 +19,7 @@ __all__ = ["Denoised", "Denoiser", "noise_times"]
 
 # So many of the batches have times from the last part of the noise, most of them near its end. All
 # clips of a batch, so that a clip and its mirror image are under like noise.
-_EARLY_SHARE, _EARLY = 0.4, 0.02
+_EARLY_SHARE, _EARLY = 0.25, 0.02
 
 
 @dataclass(frozen=True)
