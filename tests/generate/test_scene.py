@@ -11,6 +11,7 @@ from nestmotion.core import canonical_skeleton
 from nestmotion.core.edit import move, resample
 from nestmotion.core.errors import SceneError
 from nestmotion.core.skeleton import Skeleton
+from nestmotion.evaluation.motion_facts import foot_slide_mm
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.remaining import seam_m
 from nestmotion.generate.scene import Kept, Keyframe, Path, Prompt, Scene, Target, Waypoint
@@ -43,6 +44,24 @@ def test_a_single_prompt_is_sampled_as_generate_does(model):
     np.testing.assert_allclose(found.raw.positions_m, expected.positions_m, atol=1e-3)
     assert found.remaining == ()
     assert dict(found.motion.metadata)["bundle_digest"] == model.bundle.digest
+    standing = model.generate("a person waves", seconds=3, seed=5)[0]
+    np.testing.assert_allclose(found.motion.positions_m, standing.positions_m, atol=1e-3)
+
+
+def test_after_a_held_target_the_body_goes_back_to_what_it_did(model):
+    """Poses are solved frame by frame; a jump between the last two must not carry on."""
+    low = Target("left_wrist", 3.5, (0.35, 0.7, 0.5), 4.2)
+    text = Prompt("a person reaches up with the left hand")
+    found = model.scene(Scene((text,), seconds=5, targets=(low,)), seed=0)
+    assert found.remaining[0].met
+    assert found.motion.joint_m("neck")[:, 1].min() > 0.9
+    assert _step_m(found.motion.frames(84, 100)) < 0.25
+
+
+def test_led_feet_stand_too(model):
+    path = Path((Waypoint(0, 0), Waypoint(1.2, 2), Waypoint(-1.2, 4)))
+    found = model.scene(Scene((WALK,), seconds=6, path=path), seed=0)
+    assert foot_slide_mm(found.motion) < 1.0 < foot_slide_mm(found.raw)
 
 
 def test_prompts_follow_one_another(model):

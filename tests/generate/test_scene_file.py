@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path as FilePath
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from nestmotion.core.errors import FormatError
 from nestmotion.generate.scene import Path, Prompt, Scene, Target, Waypoint
 from nestmotion.generate.scene_file import load_on_ours, load_scene
 from nestmotion.io import save_motion
+
+SCENES = FilePath(__file__).parents[2] / "docs" / "scenes"
 
 
 @pytest.fixture
@@ -145,3 +148,11 @@ def test_another_skeleton(tmp_path):
     assert str(error.value) == (
         f"{tmp_path / 'other.bvh'}: is on another skeleton; put it on ours first, with --retarget"
     )
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs" / "scenes").glob("*.json")), ids=lambda p: p.stem
+)
+def test_the_scenes_of_the_docs_can_be_read(path):
+    scene = load_scene(path)
+    assert scene.seconds is not None

@@ -1,4 +1,4 @@
-"""Contact sheets: rows of stick figures that show at a glance what motions do."""
+"""Contact sheets and films: stick figures that show at a glance what motions do."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from nestmotion.core import Motion
 
-__all__ = ["contact_sheet"]
+__all__ = ["contact_sheet", "film"]
+
+# Of a film: frames a second, size in inches, dots an inch, colours.
+FILM_FPS, FILM_SIZE, FILM_DPI, FILM_COLOURS = 10, (1.9, 2.6), 100, 32
 
 # Seen from the front left and a little above: the person starts facing the lower left of the cell.
 CAMERA_YAW_RAD = np.radians(-35.0)
@@ -60,6 +65,19 @@ def contact_sheet(
         for column, frame in enumerate(np.linspace(0, len(motion) - 1, columns).round().astype(int)):
             _draw(figure.add_subplot(grid[row, column + 1]), motion, int(frame))
     figure.savefig(path)
+
+
+def film(motion: Motion, path: Path) -> None:
+    """Write a GIF of the motion in real time, drawn as in a contact sheet, that plays without end."""
+    frames = []
+    for frame in np.arange(0, len(motion), motion.fps / FILM_FPS).round().astype(int):
+        figure = Figure(figsize=FILM_SIZE, dpi=FILM_DPI)
+        _draw(figure.add_axes((0.0, 0.0, 1.0, 1.0)), motion, int(frame))
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        frames.append(picture.quantize(FILM_COLOURS))
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=1000 // FILM_FPS, loop=0)
 
 
 def _draw(axes: Axes, motion: Motion, frame: int) -> None:

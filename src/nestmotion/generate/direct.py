@@ -12,7 +12,7 @@ from nestmotion import __version__
 from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize
 from nestmotion.core.errors import PromptError
-from nestmotion.features import FeatureLayout, decode
+from nestmotion.features import FeatureLayout, decode, foot_contacts
 from nestmotion.features.parts import PARTS, part_columns
 from nestmotion.generate.exactness import held_feet, meet, with_kept
 from nestmotion.generate.loop import close, in_place, with_neighbours
@@ -38,9 +38,10 @@ LONGEST_S = 8.0
 # Between poses the root keeps to its path at times so far apart; between these it may sway.
 SWAY_S = 0.4
 
-# The network says itself which feet stand, and feet go where it says: led along a path they slide
-# faster than standing feet that are recognised by their speed.
-FEET = PostProcess(most_m=0.15, most_turn=0.5)
+# Where something is asked for, feet that should stand are led along and slide faster than standing feet
+# that are recognised by their speed. So the network's own contacts count as well, feet may be moved
+# farther, and what the first pass leaves, which by then is slow, the second recognises.
+FEET, FEET_PASSES = PostProcess(most_m=0.15, most_turn=0.5), 2
 
 # What stands in for the text where there is none; the network is told not to heed it.
 _NO_TEXT = "a person"
@@ -134,21 +135,32 @@ def _finished(
     stand: bool,
 ) -> Motion:
     """The sampled motion brought to its wishes, standing on its feet, in place or a loop."""
+    if not (plan.known.mask.any() or len(plan.points) or scene.in_place or scene.loop):
+        return make_feet_stand(motion) if stand else motion
     if exact:
         motion = meet(motion, plan)
     if stand:
         held = held_feet(plan, motion) if exact else None
         if scene.loop:
             held = None if held is None else np.tile(held, (3, 1))
-            around = make_feet_stand(with_neighbours(motion), np.tile(contact, (3, 1)), FEET, held)
+            around = _standing(with_neighbours(motion), np.tile(contact, (3, 1)), held)
             motion = around.frames(plan.frames, 2 * plan.frames)
         else:
-            motion = make_feet_stand(motion, contact, FEET, held)
+            motion = _standing(motion, contact, held)
     if scene.in_place:
         motion = in_place(motion)
         motion = meet(motion, plan) if exact else motion
     motion = close(motion) if scene.loop else motion
     return with_kept(motion, plan) if exact else motion
+
+
+def _standing(
+    motion: Motion, contact: Float[np.ndarray, "t 4"], held: Bool[np.ndarray, "t 2"] | None
+) -> Motion:
+    """The motion with standing feet at rest, also where it is led."""
+    for _ in range(FEET_PASSES):
+        motion = make_feet_stand(motion, np.maximum(contact, foot_contacts(motion)), FEET, held)
+    return motion
 
 
 def _given(plan: Plan, fps: float) -> Bool[np.ndarray, "t f"]:

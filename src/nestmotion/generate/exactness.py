@@ -23,6 +23,7 @@ from nestmotion.core.rotations import (
     quat_multiply,
     quat_to_rotation_vector,
 )
+from nestmotion.core.smoothing import gaussian_smooth
 from nestmotion.features import foot_contacts
 from nestmotion.features.layout import CONTACT_JOINTS
 from nestmotion.features.parts import PARTS
@@ -44,7 +45,7 @@ LIMB_M_S = 1.0
 PATH, PATH_S = 400.0, 1.0
 
 # What a standing foot weighs against the joint that is brought to its place.
-FOOT = 0.3
+FOOT, CONTACT_S = 0.3, 0.2
 
 
 def meet(motion: Motion, plan: Plan) -> Motion:
@@ -145,13 +146,28 @@ def _changed(
     turn = quat_to_rotation_vector(quat_multiply(quat_conjugate(motion.quat_local_xyzw), quat))
     shift = shift_m if shift_m.ndim == 2 else shift_m[:, None] * (0, 1, 0)
     change = np.concatenate((turn.reshape(len(turn), -1), shift), axis=1)
-    change = _spread(change, weight, blend_s * motion.fps)
-    turn = change[:, :-3].reshape(turn.shape)
+    change = _spread(change, weight, blend_s * motion.fps).reshape(len(turn), -1, 3)
+    change = _bounded(change, weight > 0)
     return replace(
         motion,
-        root_m=motion.root_m + change[:, -3:],
-        quat_local_xyzw=quat_multiply(motion.quat_local_xyzw, quat_from_rotation_vector(turn)),
+        root_m=motion.root_m + change[:, -1],
+        quat_local_xyzw=quat_multiply(
+            motion.quat_local_xyzw, quat_from_rotation_vector(change[:, :-1])
+        ),
     )
+
+
+def _bounded(
+    change: Float[np.ndarray, "t k 3"], firm: Bool[np.ndarray, "t"]
+) -> Float[np.ndarray, "t k 3"]:
+    """Changes that are nowhere larger than at the frames beside them that have a wish: a curve that
+    ends steeply would swing on."""
+    frames = np.flatnonzero(firm)
+    after = np.searchsorted(frames, np.arange(len(change)))
+    beside = frames[np.clip(np.stack((after - 1, after)), 0, len(frames) - 1)]
+    length = np.linalg.norm(change, axis=-1)
+    most = length[beside].max(axis=0)
+    return change * np.minimum(1.0, most / np.maximum(length, 1e-12))[..., None]
 
 
 def _pointed(motion: Motion, plan: Plan) -> Motion:
@@ -164,7 +180,9 @@ def _pointed(motion: Motion, plan: Plan) -> Motion:
     target = motion.positions_m[frames].copy()
     weight = np.zeros(target.shape[:2])
     feet = [motion.skeleton.index(name) for name in CONTACT_JOINTS]
-    weight[:, feet] = FOOT * foot_contacts(motion)[frames]
+    # Contacts come and go; poses solved frame by frame must not jump with them.
+    contact = gaussian_smooth(foot_contacts(motion).astype(float), CONTACT_S * motion.fps)
+    weight[:, feet] = FOOT * contact[frames]
     for joints in (feet[:2], feet[2:]):  # a foot that has a target is free to go there
         sent = row[np.isin(points.joint, joints)]
         weight[sent[:, None], joints] = 0.0
