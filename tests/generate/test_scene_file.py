@@ -150,9 +150,7 @@ def test_another_skeleton(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "docs" / "scenes").glob("*.json")), ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("path", sorted(SCENES.glob("*.json")), ids=lambda p: p.stem)
 def test_the_scenes_of_the_docs_can_be_read(path):
     scene = load_scene(path)
     assert scene.seconds is not None
