@@ -106,7 +106,7 @@ class _Clip:
     ) -> Explained:
         """Sample k from its rows of the result."""
         order = self.order
-        motion = model._motion(features[: self.frames], None, order.postprocess)
+        motion = model.to_motion(features[: self.frames], None, order.postprocess)
         asked = {k: v for k, v in asdict(order).items() if k not in ("text", "samples")}
         motion = motion.with_metadata(**model.recipe(prompt=order.text, **asked), sample=k)
         weight = weight[: len(self.tree.nodes), : self.frames]
@@ -143,8 +143,7 @@ def _sample(
         inputs = {name: np.concatenate([rows] * times) for name, rows in text.items()}
         inputs |= {"noisy": noisy, "time": time, "has_text": has_text}
         inputs |= {"known": np.zeros(noisy.shape, dtype=bool)}
-        clean, alignment = model._network.run(None, {n: inputs[n] for n in model._input_names})
-        return clean, alignment
+        return model.run(inputs)
 
     clean, alignment = sample(denoise, noise, steps, guidance)
-    return model.bundle.normalizer.denormalize(clean), model._by_frame(alignment, padded)
+    return model.bundle.normalizer.denormalize(clean), model.by_frame(alignment, padded)

@@ -139,7 +139,7 @@ class TextToMotion:
         )
         return [
             Explained(
-                self._motion(f, known, postprocess).with_metadata(**recipe, sample=k),
+                self.to_motion(f, known, postprocess).with_metadata(**recipe, sample=k),
                 AlignmentMap(tree, w, self.bundle.fps),
             )
             for k, (f, w) in enumerate(zip(features, weight, strict=True))
@@ -172,7 +172,7 @@ class TextToMotion:
         clean[0, :frames] = bundle.normalizer.normalize(encode(motion))
         now, yes = np.zeros(1, dtype=np.float32), np.ones(1, dtype=bool)
         _, alignment = self._denoise(clean, now, yes, TextInputs(encoded, tree), frames, None)
-        return AlignmentMap(tree, self._by_frame(alignment, frames)[0], bundle.fps)
+        return AlignmentMap(tree, self.by_frame(alignment, frames)[0], bundle.fps)
 
     def read_tree(self, prompt: str, encoded: EncodedText) -> SemanticTree:
         """The semantic tree of a prompt, as deep as the bundle's network reads it."""
@@ -257,7 +257,8 @@ class TextToMotion:
                 "leave the length out"
             )
 
-    def _motion(self, features: np.ndarray, known: Known | None, postprocess: bool) -> Motion:
+    def to_motion(self, features: np.ndarray, known: Known | None, postprocess: bool) -> Motion:
+        """The motion of sampled features (T, F), not normalised, as `generate` returns it."""
         given = known.mask if known is not None else None
         motion = decode(features, self.bundle.skeleton, self.bundle.fps, given)
         # What is known has its place in the world; turning the motion would move it away from there.
@@ -295,14 +296,15 @@ class TextToMotion:
             return self._denoise(noisy, time, has_text, text, frames, fixed)
 
         clean, alignment = sample(denoise, noise, steps, guidance, fixed)
-        return self.bundle.normalizer.denormalize(clean[:, :frames]), self._by_frame(alignment, frames)
+        return self.bundle.normalizer.denormalize(clean[:, :frames]), self.by_frame(alignment, frames)
 
     def padded(self, frames: int) -> int:
         """Frames as the network takes them: a multiple of the bundle's own, not fewer than asked."""
         multiple = self.bundle.manifest["frame_multiple"]
         return -(-frames // multiple) * multiple
 
-    def _by_frame(self, alignment: np.ndarray, frames: int) -> np.ndarray:
+    def by_frame(self, alignment: np.ndarray, frames: int) -> np.ndarray:
+        """An alignment (..., P) of the network's patches, frame by frame (..., frames)."""
         return np.repeat(alignment, self.bundle.manifest["patch_frames"], axis=-1)[..., :frames]
 
     def _denoise(
@@ -324,6 +326,13 @@ class TextToMotion:
             "has_text": has_text,
             **text.rows(rows),
         }
+        return self.run(inputs)
+
+    def run(self, inputs: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Clean features (B, T, F), normalised, and alignment (B, N, P) by the network.
+
+        inputs: by name, as the bundle's network takes them; those that it does not take are left out.
+        """
         clean, alignment = self._network.run(None, {name: inputs[name] for name in self._input_names})
         return clean, alignment
 
