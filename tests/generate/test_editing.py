@@ -45,7 +45,7 @@ def test_a_phrase_changes_its_action_and_nothing_else(model, clip):
     assert _mean_change_m(found.motion, clip, slice(0, first)) < 1e-9
     assert _mean_change_m(found.motion, clip, slice(first + 20, None)) > 0.05
     border = slice(first - 3, first + 3)
-    assert _largest_step_m(found.motion, border) < 0.25
+    assert _largest_step_m(found.motion, border) < 0.345  # real motion's 99th percentile
     assert found.motion.metadata["edits"] == [
         {
             "phrase": "waves with the left hand",

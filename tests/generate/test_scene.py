@@ -165,6 +165,8 @@ def test_a_target_out_of_reach(model):
     (left,) = found.remaining
     assert not left.met
     assert left.error < 2.5
+    assert found.motion.joint_m("left_wrist")[20, 1] > 1.6
+    assert found.motion.root_m[:, 1].min() > 0.7
     assert np.isfinite(found.motion.positions_m).all()
 
 

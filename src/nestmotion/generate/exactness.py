@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 
 from nestmotion.core import Motion
 from nestmotion.core.banded import smooth_correction
+from nestmotion.core.fitting import LIMBS
 from nestmotion.core.pose_ik import solve_poses
 from nestmotion.core.rotations import (
     quat_apply,
@@ -43,6 +44,9 @@ LIMB_M_S = 1.0
 # Along a path only what is slower than a step is corrected, so that the root's sway stays: with this
 # weight and fading over PATH_S, changes of 0.7 Hz are halved.
 PATH, PATH_S = 400.0, 1.0
+
+# Leaning brings a limb's root so much nearer to its target.
+LEAN_M = 0.6
 
 # What a standing foot weighs against the joint that is brought to its place.
 FOOT, CONTACT_S = 0.3, 0.2
@@ -186,7 +190,7 @@ def _pointed(motion: Motion, plan: Plan) -> Motion:
     for joints in (feet[:2], feet[2:]):  # a foot that has a target is free to go there
         sent = row[np.isin(points.joint, joints)]
         weight[sent[:, None], joints] = 0.0
-    target[row, points.joint] = _points_m(points, motion)
+    target[row, points.joint] = _approached(_points_m(points, motion), points, motion)
     weight[row, points.joint] = 1.0
     root, quat = solve_poses(
         motion.skeleton, motion.root_m[frames], motion.quat_local_xyzw[frames], target, weight
@@ -196,6 +200,22 @@ def _pointed(motion: Motion, plan: Plan) -> Motion:
     given[frames], wanted[frames], shift[frames] = FIRM, quat, root - motion.root_m[frames]
     far = np.linalg.norm(target - motion.positions_m[frames], axis=-1)[weight == 1.0].max()
     return _changed(motion, wanted, shift, given, max(LIMB_S, float(far) / LIMB_M_S))
+
+
+def _approached(
+    target: Float[np.ndarray, "k 3"], points: Points, motion: Motion
+) -> Float[np.ndarray, "k 3"]:
+    """Targets of hands and feet no farther from shoulder and hip than limb and trunk can go: a body
+    pulled at from afar would fold up instead of stretching."""
+    skeleton, target = motion.skeleton, target.copy()
+    for upper, middle, end, _ in LIMBS:
+        k = np.flatnonzero(points.joint == skeleton.index(end))
+        limb = sum(np.linalg.norm(skeleton.offsets_m[skeleton.index(name)]) for name in (middle, end))
+        start = motion.positions_m[points.frame[k], skeleton.index(upper)]
+        away = target[k] - start
+        length = np.linalg.norm(away, axis=1, keepdims=True)
+        target[k] = start + away * np.minimum(1.0, (limb + LEAN_M) / np.maximum(length, 1e-9))
+    return target
 
 
 def held_feet(plan: Plan, motion: Motion) -> Bool[np.ndarray, "t 2"] | None:
