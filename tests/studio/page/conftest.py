@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from pictures import decoded
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # A change is drawn with the next picture; this waits for the one after.
 BLUR_AND_DRAW = """() => {
   document.activeElement.blur();
@@ -22,19 +20,6 @@ WALK = "a person walks forward, then waves with the right hand"
 
 # Pictures are drawn by the processor here, which other tests may need at the same time.
 expect.set_options(timeout=60_000)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests."""
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("needs Chromium on the PATH")
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-        browser = playwright.chromium.launch(executable_path=path, args=flags)
-        yield browser
-        browser.close()
 
 
 class Studio:

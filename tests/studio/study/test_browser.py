@@ -25,7 +25,6 @@ playwright_api = pytest.importorskip("playwright.sync_api", reason="needs playwr
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
 expect = playwright_api.expect
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Software drawing on a busy machine takes its time.
 PATIENCE_MS = 120_000
 DESKTOP = {"viewport": {"width": 1100, "height": 820}}
@@ -43,18 +42,6 @@ MOVING = """() => new Promise(done => {
   look();
 })"""
 LIKING = {"quokkamodel": 3.0, "zebramodel": 0.0, "walrusmodel": -3.0}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("needs Chromium on the PATH")
-    with playwright_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-        browser = playwright.chromium.launch(executable_path=path, args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
