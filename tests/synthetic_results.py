@@ -119,7 +119,7 @@ def write_known_results(out: Path) -> None:
                 "title": title,
                 "tasks": members.get(name, []),
                 "note": "" if name in members else "one seed only; give --seeds 3",
-                "labels": ["the whole", "no this", "no that"] if name == "ablation" else [],
+                "labels": ["the whole method", "no this", "no that"] if name == "ablation" else [],
             }
             for name, title in _PARTS.items()
         ],

@@ -12,7 +12,7 @@ from nestmotion.cli import main
 from nestmotion.core.errors import CorpusError, SettingsError
 from nestmotion.corpus import PreparedCorpus, prepare
 from nestmotion.corpus.splits import groups_of, is_validation_clip
-from nestmotion.evaluation.ablations import ABLATIONS, Ablation, changed
+from nestmotion.evaluation.ablations import ABLATIONS, WHOLE, Ablation, changed
 from nestmotion.evaluation.experiments import (
     PARTS,
     PaperSettings,
@@ -113,7 +113,7 @@ def test_an_ablation_leaves_out_what_it_names_and_nothing_else(corpora):
     experiment = paper(corpora, PaperSettings())
     part = next(p for p in experiment.parts if p.name == "ablation")
     configs = {label: t.training.config for label, t in zip(part.labels, part.tasks, strict=True)}
-    whole = configs["the whole method"]
+    whole = configs[WHOLE]
     assert task_id(part.tasks[0]) == task_id(measured(experiment, "main")[0])
     for one in ABLATIONS[1:]:
         if one.composed:

@@ -107,7 +107,7 @@ def test_the_report_says_what_is_in_the_files(out):
     assert "| coverage | transformer | +33.3% (+33.3 to +33.3) | 0.0100 | better |" in text
     assert "| >20 | 12 | 0.800 (" in text
     assert "Not run: one seed only; give --seeds 3." in text
-    assert "| the whole | 0.800 (0.750 to 0.850) |" in text
+    assert "| the whole method | 0.800 (0.750 to 0.850) |" in text
     # Of five measures, one is the better the more there is of it.
     worse, better = "worse R-precision, top 3", "better MM distance, smoothness error"
     (row,) = (line for line in text.splitlines() if line.startswith("| no this |"))
@@ -121,6 +121,13 @@ def test_the_report_says_what_is_in_the_files(out):
     assert page.count("data:image/png;base64,") == len(FIGURES)
     assert "<td>+33.3% (+33.3 to +33.3)</td>" in page
     assert "http" not in page
+
+
+def test_without_the_whole_method_an_ablation_says_nothing(tmp_path):
+    write_known_results(tmp_path / "out")
+    result_path(tmp_path / "out", "nested").unlink()
+    text = write_report(tmp_path / "out").read_text("utf-8")
+    assert "## What each piece brings\n\nNot run: no result yet." in text
 
 
 def test_every_figure_has_its_data_beside_it(out):

@@ -8,7 +8,9 @@ from typing import Any
 
 from nestmotion.training.config import TrainConfig
 
-__all__ = ["ABLATIONS", "Ablation", "changed"]
+__all__ = ["ABLATIONS", "WHOLE", "Ablation", "changed"]
+
+WHOLE = "the whole method"
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,10 @@ class Ablation:
 
 _KINEMATIC = ("position", "velocity", "acceleration", "contact", "ground")
 
-# The first is what the others are compared with. Then by how much of the method they leave out, so that
-# what a short budget reaches says most.
+# The first, WHOLE, is what the others are compared with. Then by how much of the method they leave out,
+# so that what a short budget reaches says most.
 ABLATIONS = (
-    Ablation("the whole method"),
+    Ablation(WHOLE),
     Ablation("depth 1: the sentence alone", {"network.semantic_depth": 1}),
     Ablation("no local branch", {"network.local": False}),
     Ablation("no phrase contrast", {"loss.phrase": 0.0}),
@@ -49,7 +51,7 @@ ABLATIONS = (
 
 
 def changed(config: TrainConfig, ablation: Ablation) -> TrainConfig:
-    """The training that leaves this piece out."""
+    """The training that leaves this piece out. Raises TypeError for a setting that is none."""
     config = replace(config, epochs=config.epochs * ablation.stretch)
     for name, value in ablation.changes.items():
         group, key = name.split(".")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nestmotion.evaluation.ablations import WHOLE
 from nestmotion.evaluation.comparisons import (
     ACCURACY,
     OURS,
@@ -252,11 +253,11 @@ _ABLATED = ("top3", "mm_distance", "smoothness_error", "drift", "foot_slide")
 
 def _ablation(results: Results) -> Iterator[Block]:
     done = results.labelled("ablation")
-    if not done:
+    whole = done.pop(WHOLE, None)
+    if whole is None:
         return
-    (first, whole), *others = done.items()
-    rows = [[first, *(_cell(whole.measures[name]) for name in _ABLATED), "what the others lack"]]
-    for label, one in others:
+    rows = [[WHOLE, *(_cell(whole.measures[name]) for name in _ABLATED), "what the others lack"]]
+    for label, one in done.items():
         found = against_whole(one, whole, _ABLATED)
         cells = [_signed(found[name][0]) for name in _ABLATED]
         rows.append([label, *cells, _said({name: better for name, (_, better) in found.items()})])

@@ -101,13 +101,13 @@ def direct(
     check_request(None, 0.0, 0.0, seed, 1, steps, sampling["guidance"])
     scene = complete_scene(scene, bundle.skeleton, bundle.fps, model.predict_seconds)
     plan = make_plan(scene, bundle.skeleton, bundle.fps)
-    if (plan.known.mask.any() or len(plan.points)) and not bundle.manifest["controllable"]:
+    if plan.leads and not bundle.manifest["controllable"]:
         raise PromptError(
             f"the model of bundle {bundle.name!r} heeds nothing but text; use a nested one"
         )
     features = sample_plan(model, plan, scene.prompts, (seed, sample), steps, scene.loop)
     raw = decode(features, bundle.skeleton, bundle.fps, _given(plan, bundle.fps))
-    if not plan.known.mask.any() and not len(plan.points):
+    if not plan.leads:
         raw = canonicalize(raw)
     contact = np.clip(features[:, FeatureLayout.of(bundle.skeleton)["contacts"]], 0.0, 1.0)
     motion = _finished(raw, plan, scene, contact, exact, postprocess)
@@ -135,7 +135,7 @@ def _finished(
     stand: bool,
 ) -> Motion:
     """The sampled motion brought to its wishes, standing on its feet, in place or a loop."""
-    if not (plan.known.mask.any() or len(plan.points) or scene.in_place or scene.loop):
+    if not (plan.leads or scene.in_place or scene.loop):
         return make_feet_stand(motion) if stand else motion
     if exact:
         motion = meet(motion, plan)

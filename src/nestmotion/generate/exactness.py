@@ -45,10 +45,12 @@ LIMB_M_S = 1.0
 # weight and fading over PATH_S, changes of 0.7 Hz are halved.
 PATH, PATH_S = 400.0, 1.0
 
-# Leaning brings a limb's root so much nearer to its target.
+# A target is never taken to be farther from shoulder or hip than the limb is long and so much more,
+# about what leaning and a step bring.
 LEAN_M = 0.6
 
-# What a standing foot weighs against the joint that is brought to its place.
+# What a standing foot weighs against the joint that is brought to its place, and over which time
+# (standard deviation) it comes to stand.
 FOOT, CONTACT_S = 0.3, 0.2
 
 

@@ -69,6 +69,11 @@ class Plan:
     points: Points
     kept: tuple[tuple[int, Kept], ...]
 
+    @property
+    def leads(self) -> bool:
+        """Whether anything but texts is asked for: a place, a pose, a path, something to keep."""
+        return bool(self.known.mask.any()) or len(self.points) > 0
+
 
 def make_plan(scene: Scene, skeleton: Skeleton, fps: float) -> Plan:
     """The plan of a complete scene (`complete_scene`). Raises SceneError when a keyframe stands off the
