@@ -60,8 +60,8 @@ class Results:
 
     def labelled(self, name: str) -> dict[str, Finished]:
         """Finished tasks of a part that names them, by name, in the plan's order."""
-        part = next((p for p in self.plan["parts"] if p["name"] == name), {"labels": [], "tasks": []})
-        named = zip(part["labels"], part["tasks"], strict=True)
+        parts = [part for part in self.plan["parts"] if part["name"] == name]
+        named = [pair for p in parts for pair in zip(p["labels"], p["tasks"], strict=True)]
         return {label: self.finished[i] for label, i in named if i in self.finished}
 
 
