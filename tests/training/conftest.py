@@ -133,6 +133,17 @@ def composed_data(corpus, composed, encoder, reader, config, cache) -> TrainingD
     return TrainingData(corpus, encoder, reader, config.data, config.network, composed, cache=cache)
 
 
+@pytest.fixture(scope="module")
+def read(corpus, encoder, reader, config, cache) -> Callable[..., TrainingData]:
+    """Function (composed=None, **settings): data read with these settings."""
+
+    def make(composed=None, **settings) -> TrainingData:
+        changed = replace(config.data, **settings)
+        return TrainingData(corpus, encoder, reader, changed, config.network, composed, cache=cache)
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def with_settings() -> Callable[..., TrainingData]:
     """Function (data, **settings): the same clips in epochs of other settings."""

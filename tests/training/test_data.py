@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -20,77 +18,14 @@ from nestmotion.text import mirror_text
 from nestmotion.text.nodes import MOST_SLOTS
 from nestmotion.training.config import DataConfig
 from nestmotion.training.data import TrainingData, training_clips
+from training_rows import Names, epoch_rows, rows_of
 
 PATCH, MULTIPLE = 4, 16
 
 
 @pytest.fixture(scope="module")
-def read(corpus, encoder, reader, config, cache) -> Callable[..., TrainingData]:
-    """Function (composed=None, **settings): data read with these settings."""
-
-    def make(composed=None, **settings) -> TrainingData:
-        changed = replace(config.data, **settings)
-        return TrainingData(corpus, encoder, reader, changed, config.network, composed, cache=cache)
-
-    return make
-
-
-class _Row(NamedTuple):
-    """A clip of a batch: features without padding, not normalised, and what else is said of it."""
-
-    features: np.ndarray
-    sentence: np.ndarray
-    has_text: bool
-    known: np.ndarray
-    slots: np.ndarray
-    nodes: int
-
-
-def _rows_of(data: TrainingData, batch: Targets) -> Iterator[_Row]:
-    for row, valid in enumerate(batch.valid):
-        frames = int(valid.sum())
-        yield _Row(
-            data.normalizer.denormalize(batch.features[row, :frames].numpy()),
-            batch.condition.sentence[row].numpy(),
-            bool(batch.condition.has_text[row]),
-            batch.known[row].numpy(),
-            batch.slots[row].numpy(),
-            int(batch.condition.node_valid[row].sum()),
-        )
-
-
-def _rows(data: TrainingData, seed: int = 0, epoch: int = 0, batch_size: int = 5) -> Iterator[_Row]:
-    """Every clip of an epoch."""
-    for batch in data.epoch(seed, epoch, batch_size):
-        yield from _rows_of(data, batch)
-
-
-class _Names:
-    """Recognises clips of a corpus by their features."""
-
-    def __init__(self, *corpora) -> None:
-        self._known: dict[int, list[tuple[np.ndarray, str, bool]]] = {}
-        for corpus in corpora:
-            for clip in corpus.clips:
-                features = encode(corpus.motion(clip))
-                for mirrored, each in ((False, features), (True, mirror_features(features))):
-                    same_length = self._known.setdefault(len(each), [])
-                    same_length.append((each, clip.clip_id, mirrored))
-
-    def __call__(self, features: np.ndarray) -> tuple[str, bool]:
-        """Clip and whether mirrored."""
-        found = [
-            (name, mirrored)
-            for clip, name, mirrored in self._known[len(features)]
-            if np.abs(clip - features).max() < 1e-4
-        ]
-        assert len(found) == 1
-        return found[0]
-
-
-@pytest.fixture(scope="module")
-def names(corpus, composed) -> _Names:
-    return _Names(corpus, composed)
+def names(corpus, composed) -> Names:
+    return Names(corpus, composed)
 
 
 # Which clips
@@ -148,7 +83,7 @@ def test_held_out_motion_never_appears(corpus, composed, config, composed_data, 
     clips = training_clips(corpus, config.data, PATCH)
     more = training_clips(composed, config.data, PATCH)
     allowed = {c.clip_id for c in [*clips.captioned, *clips.bare, *more.captioned]}
-    seen = {names(row.features)[0] for e in range(4) for row in _rows(data, epoch=e, batch_size=2)}
+    seen = {names(row.features)[0] for e in range(4) for row in epoch_rows(data, epoch=e, batch_size=2)}
     assert seen == allowed
 
 
@@ -175,7 +110,7 @@ def test_an_epoch_has_the_batches_it_promises_and_no_clip_twice(data, names, bat
     batches = list(data.epoch(0, 0, batch_size))
     assert len(batches) == data.batches_per_epoch(batch_size)
     assert {len(b) for b in batches} == {min(batch_size, data.items_per_epoch)}
-    found = [names(row.features)[0] for b in batches for row in _rows_of(data, b)]
+    found = [names(row.features)[0] for b in batches for row in rows_of(data, b)]
     assert len(found) == len(set(found)) > data.items_per_epoch - batch_size
 
 
@@ -212,7 +147,7 @@ def test_captions_belong_to_their_clips_and_are_mirrored_with_them(corpus, data,
     captions = {c.clip_id: [caption.text for caption in c.captions] for c in corpus.clips}
     nothing = encoder.encode(["."]).sentence[0]
     mirrored_clips = bare_clips = 0
-    for row in _rows(data):
+    for row in epoch_rows(data):
         name, mirrored = names(row.features)
         texts = [mirror_text(t) if mirrored else t for t in captions[name]]
         vectors = [encoder.encode([text]).sentence[0] for text in texts]
@@ -241,7 +176,7 @@ def test_nodes_are_those_of_the_sentence(data):
 
 def test_every_caption_of_a_clip_is_drawn(corpus, config, data, with_settings):
     data = with_settings(data, mirror_share=0.0, no_text_share=0.0, uncaptioned_share=0.0)
-    seen = {row.sentence.tobytes() for e in range(8) for row in _rows(data, epoch=e)}
+    seen = {row.sentence.tobytes() for e in range(8) for row in epoch_rows(data, epoch=e)}
     texts = {t.text for c in training_clips(corpus, config.data, PATCH).captioned for t in c.captions}
     assert seen == {data.texts.sentence(text).tobytes() for text in texts}
 
@@ -252,7 +187,7 @@ def test_every_caption_of_a_clip_is_drawn(corpus, config, data, with_settings):
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_the_share_that_is_mirrored(data, with_settings, names, share):
     data = with_settings(data, mirror_share=share, uncaptioned_share=0.0)
-    found = np.mean([names(row.features)[1] for e in range(6) for row in _rows(data, epoch=e)])
+    found = np.mean([names(row.features)[1] for e in range(6) for row in epoch_rows(data, epoch=e)])
     assert found == (share if share in (0, 1) else pytest.approx(share, abs=0.12))
 
 
@@ -276,14 +211,14 @@ def test_twins_stand_beside_their_mirror_images(data, with_settings):
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
 def test_the_share_trained_without_text(data, with_settings, share):
     data = with_settings(data, no_text_share=share, uncaptioned_share=0.0)
-    found = 1 - np.mean([row.has_text for e in range(20) for row in _rows(data, epoch=e)])
+    found = 1 - np.mean([row.has_text for e in range(20) for row in epoch_rows(data, epoch=e)])
     assert found == (share if share in (0, 1) else pytest.approx(share, abs=0.04))
 
 
 @pytest.mark.parametrize("on", [True, False])
 def test_half_of_the_clips_have_something_given(data, with_settings, on):
     data = with_settings(data, known_values=on)
-    found = np.mean([row.known.any() for e in range(10) for row in _rows(data, epoch=e)])
+    found = np.mean([row.known.any() for e in range(10) for row in epoch_rows(data, epoch=e)])
     assert found == (pytest.approx(0.5, abs=0.1) if on else 0)
 
 
@@ -293,14 +228,14 @@ def test_uncaptioned_motion_is_a_share_of_the_captioned(corpus, config, data, wi
     clips = training_clips(corpus, config.data, PATCH)
     expected = min(round(share * len(clips.captioned)), len(clips.bare))
     assert data.items_per_epoch == len(clips.captioned) + expected
-    assert sum(not row.has_text for row in _rows(data, batch_size=1)) == expected
+    assert sum(not row.has_text for row in epoch_rows(data, batch_size=1)) == expected
 
 
 def test_uncaptioned_motion_is_drawn_anew_each_epoch(data, with_settings, names):
     data = with_settings(data, uncaptioned_share=0.05, no_text_share=0.0)
     drawn = set()
     for epoch in range(8):
-        rows = _rows(data, epoch=epoch, batch_size=1)
+        rows = epoch_rows(data, epoch=epoch, batch_size=1)
         drawn.add(frozenset(names(row.features)[0] for row in rows if not row.has_text))
     assert len(drawn) > 2
 
@@ -310,7 +245,7 @@ def test_compositions_are_a_share_of_the_captioned(composed_data, with_settings,
     data = with_settings(composed_data, composed_share=share, uncaptioned_share=0.0)
     expected = min(round(share * len(data.captioned)), len(data.composed))
     assert data.items_per_epoch == len(data.captioned) + expected
-    rows = _rows(data, batch_size=1)
+    rows = epoch_rows(data, batch_size=1)
     assert sum(names(row.features)[0].startswith("c") for row in rows) == expected
 
 
@@ -325,7 +260,8 @@ def test_motion_may_be_given_the_description_of_its_recording(corpus, read, with
     data = with_settings(data, no_text_share=0.0, mirror_share=0.0)
     by_sentence = {data.texts.sentence(text).tobytes(): text for text in data.texts.rows}
     found = {
-        names(row.features)[0]: by_sentence[row.sentence.tobytes()] for row in _rows(data, batch_size=1)
+        names(row.features)[0]: by_sentence[row.sentence.tobytes()]
+        for row in epoch_rows(data, batch_size=1)
     }
     clips = {c.clip_id: c for c in corpus.clips}
     bare = [name for name in found if not clips[name].captions]
@@ -343,7 +279,7 @@ def test_turns_of_compositions_are_where_their_spans_say(composed_data, with_set
     """The second action begins after 0.4 of the clip; a token counts by its middle."""
     data = with_settings(composed_data, composed_share=1.0, no_text_share=0.0)
     seen = 0
-    for row in _rows(data, batch_size=3):
+    for row in epoch_rows(data, batch_size=3):
         if not names(row.features)[0].startswith("c"):
             assert not row.slots.any()
             continue
@@ -361,23 +297,10 @@ def test_turns_of_compositions_are_where_their_spans_say(composed_data, with_set
 
 def test_without_text_no_turn_is_told(composed_data, with_settings):
     data = with_settings(composed_data, composed_share=1.0, no_text_share=1.0)
-    assert not any(row.slots.any() or row.has_text for row in _rows(data))
+    assert not any(row.slots.any() or row.has_text for row in epoch_rows(data))
 
 
 # Balance
-
-
-def test_rare_verbs_are_drawn_more_often(read):
-    """Clips of a verb by (how many there are)^-strength: at 1 every verb has as many draws."""
-    for strength in (0.0, 0.5, 1.0):
-        data = read(balance=strength)
-        verbs = [data.texts.lead_verb(item.captions[0][0].text) for item in data.captioned]
-        count = Counter(verbs)
-        assert len(count) > 2
-        expected = np.array([count[verb] ** -strength for verb in verbs])
-        np.testing.assert_allclose(data.weights, expected / expected.mean())
-    shares = {v: data.weights[np.array(verbs) == v].sum() for v in count}
-    assert max(shares.values()) == pytest.approx(min(shares.values()))
 
 
 def test_draws_follow_the_weights(data, with_settings, names):
@@ -390,7 +313,7 @@ def test_draws_follow_the_weights(data, with_settings, names):
     epochs = 30
     count: Counter[str] = Counter()
     for epoch in range(epochs):
-        found = Counter(names(row.features)[0] for row in _rows(data, epoch=epoch, batch_size=1))
+        found = Counter(names(row.features)[0] for row in epoch_rows(data, epoch=epoch, batch_size=1))
         assert sum(found.values()) == total
         assert found[own[0]] == 2
         assert all(found[name] == 1 for name in own[3:])
@@ -407,7 +330,7 @@ def test_validation_is_every_held_out_clip_once_as_it_is(corpus, config, data, n
     for batch in data.validation_batches(4):
         assert batch.condition.has_text.all()
         assert not batch.known.any()
-        for row in _rows_of(data, batch):
+        for row in rows_of(data, batch):
             name, mirrored = names(row.features)
             assert not mirrored
             first = clips[name].captions[0].text
@@ -421,7 +344,7 @@ def test_validation_of_compositions(composed, config, composed_data, names):
     rows = [
         row
         for batch in composed_data.validation_batches(2, composed=True)
-        for row in _rows_of(composed_data, batch)
+        for row in rows_of(composed_data, batch)
     ]
     assert sorted(names(row.features)[0] for row in rows) == sorted(c.clip_id for c in clips)
     assert all(row.slots.any() for row in rows)
@@ -468,17 +391,3 @@ def test_reading_tells_its_progress(corpus, encoder, reader, config, cache):
     )
     assert told == [(k + 1, len(told)) for k in range(len(told))]
     assert len(told) > 5
-
-
-def test_narrated_clips_that_name_a_side_are_drawn_more_often(corpus, encoder, reader, config, cache):
-    def make(**narrated) -> TrainingData:
-        settings = replace(config.data, narrated_share=0.5)
-        return TrainingData(corpus, encoder, reader, settings, config.network, cache=cache, **narrated)
-
-    without, data = make(), make(narrated=corpus)
-    assert (without.narrated, without.narrated_weights) == ([], None)
-    assert data.items_per_epoch == without.items_per_epoch + round(0.5 * len(data.captioned))
-    sided = np.array([i.captions[0][0].text != i.captions[1][0].text for i in data.narrated])
-    weights = data.narrated_weights
-    assert weights[sided] == pytest.approx(4 * weights[~sided][0])
-    assert weights.sum() == pytest.approx(1.0)

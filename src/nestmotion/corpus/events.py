@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from nestmotion.core import Motion
+from nestmotion.corpus.postures import local, postures, runs, smooth
 from nestmotion.features.layout import CONTACT_JOINTS
 
 __all__ = ["Event", "ground_events", "hand_events", "leg_events", "upright"]
@@ -52,8 +53,9 @@ _LIFT_M, _KICK_AHEAD_M, _KICK_HEIGHT_M = 0.3, 0.45, 0.4
 class Event:
     """Frames start (included) to stop (excluded) of one movement.
 
-    kind: of the ground (walk, run, back, side, turn, curve, jump, leap, crouch, stand), of a hand
-        (raise, wave, punch, reach) or of a leg (kick, lift). side: "left", "right", "both" or "".
+    kind: of the ground (walk, run, back, side, turn, curve, jump, leap, crouch, stand, and those of
+        `postures`), of a hand (raise, wave, punch, reach) or of a leg (kick, lift).
+    side: "left", "right", "both" or "".
     amount: radians turned, or how often it is done.
     """
 
@@ -64,37 +66,17 @@ class Event:
     amount: float = 0.0
 
 
-def _smooth(values: Float[np.ndarray, "t *d"], frames: int) -> Float[np.ndarray, "t *d"]:
-    frames = min(frames | 1, (len(values) - 1) | 1)
-    padded = np.pad(values, ((frames // 2, frames // 2), *((0, 0),) * (values.ndim - 1)), mode="edge")
-    total = np.cumsum(np.concatenate((np.zeros_like(padded[:1]), padded)), axis=0)
-    return (total[frames:] - total[:-frames]) / frames
-
-
-def _runs(mask: Bool[np.ndarray, "t"]) -> Iterator[tuple[int, int]]:
-    """Start and stop of every stretch of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(int)))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-
-
-def _local(motion: Motion, joint: str) -> Float[np.ndarray, "t 3"]:
-    """Where a joint is seen from the pelvis: left, up, ahead, in metres, in the frame's own heading."""
-    x, y, z = (motion.joint_m(joint) - motion.root_m).T
-    sin, cos = np.sin(motion.heading_rad), np.cos(motion.heading_rad)
-    return np.stack((x * cos - z * sin, y, x * sin + z * cos), axis=1)
-
-
 def upright(motion: Motion) -> Bool[np.ndarray, "t"]:
     """Frames in which the neck is well above the pelvis."""
-    return _local(motion, "neck")[:, 1] > 0.3
+    return local(motion, "neck")[:, 1] > 0.3
 
 
 def ground_events(motion: Motion) -> list[Event]:
     """What the body does over the floor; the events follow one another and fill all frames."""
     fps = motion.fps
     window = round(_SMOOTH_S * fps)
-    heading = _smooth(motion.heading_rad, window)
-    path = _smooth(motion.root_m[:, [0, 2]], window)
+    heading = smooth(motion.heading_rad, window)
+    path = smooth(motion.root_m[:, [0, 2]], window)
     velocity = np.gradient(path, axis=0) * fps
     ahead = velocity[:, 0] * np.sin(heading) + velocity[:, 1] * np.cos(heading)
     leftward = velocity[:, 0] * np.cos(heading) - velocity[:, 1] * np.sin(heading)
@@ -108,10 +90,12 @@ def ground_events(motion: Motion) -> list[Event]:
     aside = np.where(leftward > 0, "side left", "side right")
     onward = np.where(np.abs(leftward) > 1.2 * np.abs(ahead), aside, onward)
     label = np.where(speed > _MOVES, onward, label)
-    low = _smooth(motion.root_m[:, 1], window) < _CROUCHES * _STANDING_M
+    low = smooth(motion.root_m[:, 1], window) < _CROUCHES * _STANDING_M
     label = np.where(low & (speed < 2 * _MOVES), "crouch ", label)
     for start, stop in _jumps(motion):
         label[start:stop] = "jump "
+    for posture in postures(motion):
+        label[posture.start : posture.stop] = f"{posture.kind} "
     return _confirmed(motion, _without_short(label, round(_SHORTEST_S * fps)))
 
 
@@ -120,7 +104,7 @@ def _jumps(motion: Motion) -> Iterator[tuple[int, int]]:
     joints = [motion.skeleton.index(name) for name in CONTACT_JOINTS]
     lowest = motion.positions_m[:, joints, 1].min(axis=1)
     margin = round(0.3 * motion.fps)
-    for start, stop in _runs(lowest > _JUMP_M):
+    for start, stop in runs(lowest > _JUMP_M):
         inside = start > 0 and stop < len(lowest)
         if inside and 0.1 <= (stop - start) / motion.fps <= _LONGEST_JUMP_S:
             yield max(start - margin, 0), min(stop + margin, len(lowest))
@@ -179,19 +163,19 @@ def hand_events(motion: Motion) -> list[Event]:
 
 
 def _one_hand(motion: Motion, side: str) -> list[Event]:
-    wrist, shoulder = _local(motion, f"{side}_wrist"), _local(motion, f"{side}_shoulder")
+    wrist, shoulder = local(motion, f"{side}_wrist"), local(motion, f"{side}_shoulder")
     fps = motion.fps
     above = wrist[:, 1] - shoulder[:, 1]
     raised = above > _RAISED_M
     events = [
         Event("raise", start, stop, side)
-        for start, stop in _runs(raised)
+        for start, stop in runs(raised)
         if stop - start >= _HELD_S * fps
     ]
     reach = wrist[:, 2] - shoulder[:, 2]
     stretched = (reach > _REACH_M) & (wrist[:, 1] > _WAIST_M) & ~raised
     speed = np.gradient(reach) * fps
-    for start, stop in _runs(stretched):
+    for start, stop in runs(stretched):
         if speed[max(start - 6, 0) : stop].max() > _PUNCH_M_S:
             events.append(Event("punch", max(start - 4, 0), stop, side))
         elif stop - start >= _HELD_S * fps:
@@ -205,11 +189,11 @@ def _one_hand(motion: Motion, side: str) -> list[Event]:
 
 def _waves(wrist: Float[np.ndarray, "t 3"], side: str, fps: float) -> Iterator[Event]:
     """Stretches in which a hand, seen from its shoulder, waves."""
-    for start, stop in _runs(_smooth(wrist[:, 1], 5) > -_WAVE_LOW_M):
+    for start, stop in runs(smooth(wrist[:, 1], 5) > -_WAVE_LOW_M):
         part = wrist[start:stop]
         if stop - start < _WAVE_S * fps or part[:, 1].max() < _WAVE_TOP_M:
             continue
-        turns = max(_turning_points(_smooth(part[:, axis], 3), _SWAY_M) for axis in (0, 1))
+        turns = max(_turning_points(smooth(part[:, axis], 3), _SWAY_M) for axis in (0, 1))
         if turns >= _LEAST_SWAYS and (stop - start) / turns < _SWAY_S * fps:
             yield Event("wave", start, stop, side)
 
@@ -231,8 +215,8 @@ def leg_events(motion: Motion) -> list[Event]:
     found = []
     for side, other in (("left", "right"), ("right", "left")):
         ankle, rest = motion.joint_m(f"{side}_ankle")[:, 1], motion.joint_m(f"{other}_ankle")[:, 1]
-        ahead = _local(motion, f"{side}_ankle")[:, 2]
-        for start, stop in _runs(ankle - rest > _LIFT_M):
+        ahead = local(motion, f"{side}_ankle")[:, 2]
+        for start, stop in runs(ankle - rest > _LIFT_M):
             peak = start + int((ankle - rest)[start:stop].argmax())
             if stop - start < 0.15 * motion.fps or ahead[peak] < 0.1:
                 continue  # behind the body it is a runner's heel

@@ -22,12 +22,17 @@ __all__ = ["narrate"]
 _SUBJECTS = ("a person", "a person", "the person", "a man", "someone", "a figure", "a woman")
 _MOST_ACTIONS = 4
 _LEAST_UPRIGHT = 0.9
+# Movements that are known though the body is not upright, and those with no room for a hand's.
+_NOT_UPRIGHT = ("bend", "pick", "rise", "arise", "floor")
+_WHOLE_BODY = ("jump", "leap", "sit", *_NOT_UPRIGHT)
+_LEAST_PUNCHES = 3
 
 # Ways to say what a ground event is; {side} is its side, {way} clockwise or counterclockwise.
 _GROUND = {
     "walk": ("walks forward", "walks", "walks forwards", "walks straight ahead", "steps forward"),
     "run": ("runs forward", "runs", "jogs forward", "runs quickly"),
     "back": ("walks backwards", "walks backward", "steps back", "moves backwards"),
+    "back curve": ("walks backwards in a curve", "walks backwards while turning"),
     "side": (
         "sidesteps to the {side}",
         "steps to the {side}",
@@ -61,8 +66,23 @@ _GROUND = {
         "walks around in a circle {way}",
     ),
     "jump": ("jumps", "jumps up", "hops", "jumps in place"),
+    "jumps": ("jumps up and down", "hops up and down", "keeps jumping up and down"),
     "leap": ("jumps forward", "leaps forward", "hops forward", "jumps forwards"),
     "crouch": ("crouches down", "squats down", "bends the knees", "crouches"),
+    "sit": ("sits down", "sits down on a chair", "takes a seat", "sits down on something"),
+    "seated": ("sits", "sits on a chair", "is sitting", "stays seated"),
+    "floor": ("is on the floor", "sits on the floor", "is down on the ground"),
+    "rise": ("stands up", "gets up", "rises", "stands up again", "gets up from a seat"),
+    "arise": ("stands up from the floor", "gets up from the floor", "stands up from the ground"),
+    "bend": ("bends down", "bends over", "bends forward", "leans forward and comes up again"),
+    "pick": (
+        "bends down to pick something up",
+        "picks something up from the floor",
+        "bends down and picks something up",
+        "reaches down to the floor",
+        "picks up something",
+    ),
+    "box": ("boxes", "throws punches", "punches the air", "shadow boxes", "punches several times"),
     "stand": ("stands still", "stands", "stays in place", "stands in place"),
 }
 
@@ -128,9 +148,13 @@ class _Clause:
 def narrate(motion: Motion, rng: np.random.Generator) -> Caption | None:
     """A caption with the spans of its actions; None where the rules do not see enough: a body that is
     not upright, arms at work that are said to stand still, or too much happening."""
-    if upright(motion).mean() < _LEAST_UPRIGHT:
+    ground = ground_events(motion)
+    low = np.zeros(len(motion), dtype=bool)
+    for event in ground:
+        low[event.start : event.stop] = event.kind in _NOT_UPRIGHT
+    if (low | upright(motion)).mean() < _LEAST_UPRIGHT:
         return None
-    ground = _without_pauses(ground_events(motion), round(_PAUSE_S * motion.fps))
+    ground = _without_pauses(ground, round(_PAUSE_S * motion.fps))
     limbs = _repeated(hand_events(motion)) + _repeated(leg_events(motion))
     clauses = [c for event in ground for c in _clauses(event, limbs, rng)]
     clauses = _joined(clauses)
@@ -169,6 +193,8 @@ def _clauses(event: Event, limbs: list[Event], rng: np.random.Generator) -> list
     """A ground event as one clause; one in which a person stands, as what the limbs do in it."""
     inside = [e for e in limbs if event.start <= (e.start + e.stop) / 2 < event.stop]
     inside.sort(key=lambda e: e.start)
+    if event.kind == "stand" and _boxes(inside):
+        return [_Clause(("box", ""), str(rng.choice(_GROUND["box"])), event.start, event.stop)]
     if event.kind == "stand" and inside:
         edges = [(a.stop + b.start) // 2 for a, b in pairwise(inside)]
         edges = [event.start, *np.clip(edges, event.start + 1, event.stop - 1).tolist(), event.stop]
@@ -178,9 +204,14 @@ def _clauses(event: Event, limbs: list[Event], rng: np.random.Generator) -> list
             if b > a
         ]
     text = _ground(event, rng)
-    if len(inside) == 1 and event.kind not in ("jump", "leap"):
+    if len(inside) == 1 and event.kind not in _WHOLE_BODY:
         text += f" while {_limb(inside[0], 1, rng)}"
     return [_Clause((event.kind, event.side), text, event.start, event.stop)]
+
+
+def _boxes(limbs: list[Event]) -> bool:
+    """Whether the hands do nothing but punch, again and again."""
+    return all(e.kind == "punch" for e in limbs) and sum(e.amount for e in limbs) >= _LEAST_PUNCHES
 
 
 def _ground(event: Event, rng: np.random.Generator) -> str:
@@ -189,9 +220,13 @@ def _ground(event: Event, rng: np.random.Generator) -> str:
         kind = "around"
     if kind == "curve" and event.amount > np.deg2rad(140):
         kind = "circle" if event.amount > np.deg2rad(290) else "half"
+    if kind == "back" and event.amount > np.deg2rad(60):
+        kind = "back curve"
+    if kind == "jump" and event.amount > 1 and rng.random() < 0.5:
+        kind = "jumps"
     way = "counterclockwise" if event.side == "left" else "clockwise"
     text = str(rng.choice(_GROUND[kind])).format(side=event.side, way=way)
-    if kind in ("jump", "leap") and event.amount in _TIMES:
+    if kind in ("jump", "jumps", "leap") and event.amount in _TIMES:
         text += f" {rng.choice(_TIMES[int(event.amount)])}"
     return text
 

@@ -19,7 +19,7 @@ from nestmotion.core import canonical_skeleton
 from nestmotion.core.errors import TrainingError
 from nestmotion.corpus import Clip, PreparedCorpus
 from nestmotion.corpus.captions import mirror_caption
-from nestmotion.corpus.source import Caption
+from nestmotion.corpus.source import ActionSpan, Caption
 from nestmotion.corpus.splits import groups_of, is_drawn, is_validation_clip
 from nestmotion.features import FeatureLayout, Normalizer, encode, mirror_features
 from nestmotion.models import Condition, ModelConfig, Targets
@@ -42,6 +42,8 @@ _NO_TEXT = "."
 
 # How much more often narrated clips are drawn that name a side: it is for these that there are any.
 _SIDED_WEIGHT = 4.0
+# A narrated clip's rarest action, found in so many of them, has it drawn (so many)^-this as often.
+_RARE_STRENGTH = 0.5
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class TrainingData:
         seen = (x for item in self.captioned for x in (item.features, mirror_features(item.features)))
         self.normalizer = Normalizer.fit(seen, self.layout)
         self.weights = _balance(self.captioned, self.texts, config.balance)
-        self.narrated_weights = _prefer_sides(self.narrated)
+        self.narrated_weights = _prefer_rare(self.narrated)
 
     def _read_texts(self, encoder: TextEncoder, reader: TreeReader, cache: Path | None) -> TextLibrary:
         every = (self.captioned, self.validation, self.bare, self.composed, self.composed_validation)
@@ -320,14 +322,24 @@ def _balance(items: Sequence[_Item], texts: TextLibrary, strength: float) -> np.
     return weight / weight.mean()
 
 
-def _prefer_sides(items: Sequence[_Item]) -> np.ndarray | None:
-    """Probability of each narrated clip: higher where the caption names a side, and so is another one
-    when mirrored."""
+def _prefer_rare(items: Sequence[_Item]) -> np.ndarray | None:
+    """Probability of each narrated clip: higher where it holds an action that few do, and where the
+    caption names a side, and so is another one when mirrored."""
     if not items:
         return None
     sided = [plain[0].text != mirrored[0].text for plain, mirrored in (i.captions for i in items)]
-    weight = np.where(sided, _SIDED_WEIGHT, 1.0)
+    acts = [
+        {_opening(a, item.captions[0][0].text) for a in item.captions[0][0].actions} for item in items
+    ]
+    count = Counter(act for some in acts for act in some)
+    rare = [max((count[act] ** -_RARE_STRENGTH for act in some), default=1.0) for some in acts]
+    weight = np.where(sided, _SIDED_WEIGHT, 1.0) * np.array(rare)
     return weight / weight.sum()
+
+
+def _opening(action: ActionSpan, text: str) -> str:
+    """The first two words of what is done."""
+    return " ".join(text[action.start_char : action.end_char].split()[:2])
 
 
 def _systematic(weights: Float[np.ndarray, "n"], rng: np.random.Generator) -> np.ndarray:
