@@ -103,7 +103,11 @@ def write_known_results(out: Path) -> None:
         "ablation": ["nested", "depth2", "depth4"],
     }
     settings = {
-        "base": {"optimizer": {"learning_rate": 1e-4}, "batch_size": 64, "epochs": 100},
+        "base": {
+            "optimizer": {"learning_rate": 1e-4, "muon_rate": 0.0},
+            "batch_size": 64,
+            "epochs": 100,
+        },
         "sampling": {"steps": 12, "guidance": 4.0},
         "long_seconds": [10.0, 30.0],
     }

@@ -20,6 +20,7 @@ from nestmotion.evaluation.experiments import (
     paper,
     plan_experiment,
     tasks_by_id,
+    titles_by_id,
 )
 from nestmotion.evaluation.long_sequences import continue_motion, window_count
 from nestmotion.evaluation.tasks import (
@@ -107,6 +108,18 @@ def test_titles():
     found |= {"train_folds": [1, 2], "share": 0.05}
     assert title(found) == "measure nested on captions (seed 1; depth 3; folds 1, 2; 5% of groups)"
     assert title(facts(GivenEvaluator("f", "d"))) == "given evaluator"
+
+
+def test_titles_tell_trainings_of_an_ablation_apart(corpora):
+    experiment = paper(corpora, PaperSettings())
+    titles = titles_by_id(experiment)
+    ablation = measured(experiment, "ablation")
+    of_each = [(titles[task_id(t)], titles[task_id(t.training)]) for t in ablation]
+    assert len(set(of_each)) == len(ablation)
+    assert all(len({measure, train}) == 2 for measure, train in of_each)
+    (contrast,) = (names for names in of_each if "no phrase contrast" in names[0])
+    assert contrast[1] == "train nested on captions (seed 0; depth 3; folds 1, 2; no phrase contrast)"
+    assert set(titles) > set(tasks_by_id(experiment))
 
 
 def test_an_ablation_leaves_out_what_it_names_and_nothing_else(corpora):

@@ -18,7 +18,7 @@ from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import BundleError, OutputError, TrainingError
 from nestmotion.corpus import PreparedCorpus, prepare
 from nestmotion.features.known import known_path
-from nestmotion.generate import Bundle, TextToMotion
+from nestmotion.generate import Bundle, TextToMotion, default_bundle_path
 from nestmotion.generate.bundle import FILES, TEXT_FILES
 from nestmotion.generate.length import LengthModel
 from nestmotion.models import Conditioned, Denoiser, build_model
@@ -29,6 +29,7 @@ from nestmotion.training.config import OptimizerConfig
 from nestmotion.training.data import training_clips
 from nestmotion.training.export import ExportSettings, _export_network, export
 from nestmotion.training.loop import train
+from nestmotion.training.model_card import model_card
 from nestmotion.training.reader import ReaderConfig, ReaderNetwork, save_network
 from nestmotion.training.run_folder import claim_run, create_run
 from synthetic_batches import ONE, SMALL, THEN, WHILE, changed_model, condition
@@ -102,7 +103,9 @@ def test_the_manifest(bundle, config, corpus):
         "parameters": sum(p.numel() for p in network.parameters()),
         "files": {name: sha256_of(bundle / name) for name in FILES},
     }
-    assert sorted(path.name for path in bundle.iterdir()) == sorted(("bundle.json", *FILES))
+    assert sorted(path.name for path in bundle.iterdir()) == sorted(
+        ("bundle.json", "MODEL_CARD.md", *FILES)
+    )
     assert record["config"]["network"]["width"] == config.network.width
     assert record["progress"]["step"] == 7
     assert [row["step"] for row in record["validation"]] == [7]
@@ -133,6 +136,27 @@ def test_the_small_parts(bundle, composed_data):
     licences = (bundle / "LICENCES.md").read_text("utf-8")
     assert "Synthetic motion, public domain." in licences
     assert "Nobody was recorded." in licences
+
+
+def test_the_card_says_what_the_manifest_says(bundle):
+    manifest = Bundle.open(bundle).manifest
+    card = (bundle / "MODEL_CARD.md").read_text("utf-8")
+    corpus, step = manifest["training"]["corpus"], manifest["training"]["progress"]["step"]
+    assert card.startswith("# Model card: tiny\n")
+    assert "1 to 10 seconds of motion of one person out, at 20 frames a second" in card
+    assert f"{manifest['parameters'] / 1e6:.1f} million parameters, 3 steps, guidance 2." in card
+    assert f"{corpus['clips']} clips, {corpus['hours']:.1f} hours" in card
+    assert "18 composed clips, 0 narrated clips. Trained on folds 1, 2." in card
+    assert f"**Training.** {step} steps." in card
+
+
+def test_the_card_names_the_runs_before_and_one_step_models():
+    first = {"progress": {"step": 7}, "started_from": None}
+    manifest = json.loads((default_bundle_path() / "bundle.json").read_text("utf-8"))
+    training = manifest["training"] | {"progress": {"step": 5}, "started_from": first}
+    card = model_card(manifest | {"training": training, "generative": False})
+    assert "2 runs, each from the weights of the one before: 7, 5 steps." in card
+    assert "million parameters, one step." in card
 
 
 def test_words_and_lengths_are_those_of_training_captions_alone(bundle, corpus, config, text_encoder):

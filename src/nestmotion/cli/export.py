@@ -24,6 +24,8 @@ def run(
 ) -> None:
     """Make a bundle from a training run: averaged weights as ONNX with all that generation needs.
 
+    Its MODEL_CARD.md says what is known of it; write in what you measured and saw.
+
     Args:
         training_run: Run folder of nestmotion train.
         corpus: The prepared corpus it was trained on.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from nestmotion.core.errors import SettingsError
 from nestmotion.corpus import PreparedCorpus
-from nestmotion.evaluation.ablations import ABLATIONS, Ablation, changed
+from nestmotion.evaluation.ablations import ABLATIONS, WHOLE, Ablation, changed
 from nestmotion.evaluation.tasks import (
     Corpora,
     CorpusName,
@@ -18,8 +19,11 @@ from nestmotion.evaluation.tasks import (
     LongTask,
     MeasureTask,
     TrainingTask,
+    facts,
     given_evaluator,
+    needs,
     task_id,
+    title,
 )
 from nestmotion.evaluation.train_evaluator import EvaluatorConfig
 from nestmotion.models import MODELS
@@ -37,6 +41,7 @@ __all__ = [
     "paper",
     "plan_experiment",
     "tasks_by_id",
+    "titles_by_id",
 ]
 
 # In the order in which they are run: what the paper rests on first.
@@ -284,6 +289,21 @@ def check_parts(names: tuple[str, ...]) -> tuple[str, ...]:
 def tasks_by_id(experiment: Experiment) -> dict[str, MeasureTask | LongTask]:
     """Every task of all parts, once."""
     return {task_id(task): task for part in experiment.parts for task in part.tasks}
+
+
+def titles_by_id(experiment: Experiment) -> dict[str, str]:
+    """One line for people for every task and what it needs."""
+    pairs = [
+        (task, label if label != WHOLE else "")
+        for part in experiment.parts
+        for task, label in zip_longest(part.tasks, part.labels, fillvalue="")
+    ]
+    found: dict[str, str] = {}
+    # Those that have a name last, so that theirs is the one that stays.
+    for task, label in sorted(pairs, key=lambda pair: bool(pair[1])):
+        for each in (*needs(task), task):
+            found[task_id(each)] = title(facts(each), label)
+    return found
 
 
 def _captioned_folds(corpus: PreparedCorpus) -> tuple[int, ...]:

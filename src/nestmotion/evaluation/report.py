@@ -76,7 +76,7 @@ def _settings(results: Results) -> Iterator[Block]:
     s = results.plan["settings"]
     base, optimizer = s["base"], s["base"]["optimizer"]
     yield Text(
-        f"All models: AdamW with learning rate {optimizer['learning_rate']:g}, batches of "
+        f"All models: {_optimizer(optimizer)}, batches of "
         f"{base['batch_size']}, {base['epochs']} epochs, {s['sampling']['steps']} sampling steps, "
         f"guidance {s['sampling']['guidance']:g}. Values stand with 95% intervals over test clips. "
         "Measures and evaluator: docs/evaluation.md."
@@ -93,6 +93,14 @@ def _settings(results: Results) -> Iterator[Block]:
         yield Text("The evaluator's own retrieval on real test motion:")
         header = ["evaluator", "clips", "top 1", "top 3", "true side nearer than swapped"]
         yield Table(header, [rows[name] for name in sorted(rows)])
+
+
+def _optimizer(settings: Mapping[str, Any]) -> str:
+    adam = f"AdamW with learning rate {settings['learning_rate']:g}"
+    if not settings["muon_rate"]:
+        return adam
+    muon = f"Muon with learning rate {settings['muon_rate']:g}"
+    return f"{muon} for the matrices inside blocks, {adam} for the rest"
 
 
 def _claims(results: Results) -> Iterator[Block]:
@@ -299,8 +307,11 @@ _PARTS: dict[str, Callable[[Results], Iterator[Block]]] = {
 
 def _ran(results: Results) -> Iterator[Block]:
     rows: dict[str, dict[str, Any]] = {}
+    # The plan names all tasks as this version does; older ones only those that measure.
+    titles = {line["task"]: line["title"] for line in results.log} | results.plan.get("titles", {})
     for line in results.log:
-        row = rows.setdefault(line["task"], {"title": line["title"], "seconds": 0.0, "machines": {}})
+        title = titles[line["task"]]
+        row = rows.setdefault(line["task"], {"title": title, "seconds": 0.0, "machines": {}})
         row["seconds"] += line["seconds"]
         row["machines"][line["machine"]] = None
         row["finished"] = line["finished"]

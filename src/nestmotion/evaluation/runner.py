@@ -23,7 +23,7 @@ from nestmotion.corpus import PreparedCorpus
 from nestmotion.evaluation.evaluator import MANIFEST as EVALUATOR
 from nestmotion.evaluation.evaluator import Evaluator
 from nestmotion.evaluation.evaluator_data import EvaluatorData
-from nestmotion.evaluation.experiments import Experiment, tasks_by_id
+from nestmotion.evaluation.experiments import Experiment, tasks_by_id, titles_by_id
 from nestmotion.evaluation.export_evaluator import export_evaluator
 from nestmotion.evaluation.long_sequences import measure_long
 from nestmotion.evaluation.measuring import measure
@@ -45,7 +45,6 @@ from nestmotion.evaluation.tasks import (
     facts,
     needs,
     task_id,
-    title,
 )
 from nestmotion.evaluation.train_evaluator import (
     EvaluatorConfig,
@@ -94,6 +93,7 @@ class Runner:
     ) -> None:
         self.out, self.experiment, self.corpora = out, experiment, corpora
         self.threads, self.device, self.keep_motions, self.watch = threads, device, keep_motions, watch
+        self.titles = titles_by_id(experiment)
         write_plan(out, _plan(experiment))
 
     def train(self, parts: Sequence[str]) -> None:
@@ -148,7 +148,7 @@ class Runner:
             shutil.rmtree(self.out / "motions" / task_id(task), ignore_errors=True)
 
     def _tell(self, task: Task, stage: str) -> Callable[[int, int], None]:
-        name = title(facts(task))
+        name = self.titles[task_id(task)]
         return lambda done, total: self.watch(name, stage, done, total)
 
     @contextmanager
@@ -160,7 +160,7 @@ class Runner:
             yield
             finished = True
         finally:
-            row = {"task": task_id(task), "title": title(facts(task)), "finished": finished}
+            row = {"task": task_id(task), "title": self.titles[task_id(task)], "finished": finished}
             row |= {"started": started.isoformat(timespec="seconds")}
             row |= {"seconds": round(time.monotonic() - begun, 1), "machine": machine()}
             append_log(self.out, row | {"nestmotion": __version__, "device": self.device})
@@ -245,7 +245,7 @@ class Runner:
 
 
 def _plan(experiment: Experiment) -> dict[str, object]:
-    tasks = tasks_by_id(experiment)
+    tasks, titles = tasks_by_id(experiment), titles_by_id(experiment)
     return {
         "name": experiment.name,
         "nestmotion": __version__,
@@ -260,7 +260,8 @@ def _plan(experiment: Experiment) -> dict[str, object]:
             }
             for p in experiment.parts
         ],
-        "tasks": {key: {"title": title(facts(task)), **facts(task)} for key, task in tasks.items()},
+        "tasks": {key: {"title": titles[key], **facts(task)} for key, task in tasks.items()},
+        "titles": titles,
     }
 
 

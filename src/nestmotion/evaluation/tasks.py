@@ -157,8 +157,8 @@ _KINDS: dict[type, str] = {
 _VERBS = {"training": "train", "measure": "measure", "long": "long sequences of"}
 
 
-def title(found: Mapping[str, Any]) -> str:
-    """One line for people, from a task's facts."""
+def title(found: Mapping[str, Any], label: str = "") -> str:
+    """One line for people, from a task's facts and what its part calls it, if anything."""
     if found["kind"] == "evaluator":
         return f"train evaluator on folds {', '.join(map(str, found['folds']))} of {found['corpus']}"
     if found["kind"] == "given evaluator":
@@ -167,6 +167,8 @@ def title(found: Mapping[str, Any]) -> str:
     details += [f"folds {', '.join(map(str, found['train_folds']))}"]
     if found["share"] < 1:
         details.append(f"{100 * found['share']:g}% of groups")
+    if label:
+        details.append(label)
     return f"{_VERBS[found['kind']]} {found['model']} on {found['corpus']} ({'; '.join(details)})"
 
 

@@ -6,6 +6,7 @@ reader.onnx         semantic tree         reader.json      its labels
 network.onnx        denoiser              normalizer.json  mean and std of the features
 length.json         seconds from text     vocabulary.txt   words of the training captions
 skeleton.json       joints                LICENCES.md      terms and acknowledgements
+                                          MODEL_CARD.md    what people should know of it
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from nestmotion.core.errors import BundleError
 from nestmotion.features import Normalizer
 from nestmotion.generate.length import LengthModel
 
-__all__ = ["FILES", "FORMAT", "MANIFEST", "TEXT_FILES", "Bundle", "default_bundle_path"]
+__all__ = ["CARD", "FILES", "FORMAT", "MANIFEST", "TEXT_FILES", "Bundle", "default_bundle_path"]
 
 MANIFEST = "bundle.json"
+# For people: not read, and free to be changed.
+CARD = "MODEL_CARD.md"
 FORMAT = 2
 
 # What is read of a prompt before the network; the same in every bundle with one text encoder.

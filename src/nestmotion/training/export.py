@@ -16,7 +16,7 @@ from nestmotion.core import canonical_skeleton
 from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import OutputError
 from nestmotion.corpus import PreparedCorpus
-from nestmotion.generate.bundle import FILES, FORMAT, MANIFEST, TEXT_FILES
+from nestmotion.generate.bundle import CARD, FILES, FORMAT, MANIFEST, TEXT_FILES
 from nestmotion.generate.length import LengthModel
 from nestmotion.generate.prompt import word_list
 from nestmotion.models import Condition, Conditioned, Denoiser, build_model
@@ -25,6 +25,7 @@ from nestmotion.text.nodes import CUES
 from nestmotion.training.checkpoint import load_ema
 from nestmotion.training.config import TrainConfig
 from nestmotion.training.data import training_clips
+from nestmotion.training.model_card import licences, model_card
 from nestmotion.training.onnx_files import save_onnx
 from nestmotion.training.run_folder import (
     check_corpus,
@@ -104,7 +105,7 @@ def _write(
     _write_json(out / "normalizer.json", normalizer)
     _write_json(out / "skeleton.json", canonical_skeleton().to_dict())
     _text_statistics(corpus, config, TextEncoder.load(out), out)
-    (out / "LICENCES.md").write_text(_licences(corpus.manifest), "utf-8")
+    (out / "LICENCES.md").write_text(licences(corpus.manifest), "utf-8")
     manifest = {
         "format": FORMAT,
         "name": settings.name,
@@ -122,6 +123,7 @@ def _write(
         "files": {name: sha256_of(out / name) for name in FILES},
     }
     _write_json(out / MANIFEST, manifest)
+    (out / CARD).write_text(model_card(manifest), "utf-8")
     return manifest
 
 
@@ -182,19 +184,3 @@ def _sentence_vectors(texts: Sequence[str], encoder: TextEncoder) -> dict[str, n
         part = texts[a : a + _TEXTS_AT_ONCE]
         found.update(zip(part, encoder.encode(part).sentence, strict=True))
     return found
-
-
-def _licences(corpus_manifest: dict[str, Any]) -> str:
-    return f"""# Licences and acknowledgements
-
-Network weights: trained by nestmotion, Apache-2.0.
-
-Training data: {corpus_manifest["licence"]}
-
-{corpus_manifest["acknowledgement"]}
-
-Captions: C. Guo, S. Zou, X. Zuo, S. Wang, W. Ji, X. Li, L. Cheng, "Generating Diverse and Natural 3D
-Human Motions from Text", CVPR 2022 (HumanML3D), MIT licence.
-
-Text encoder: all-MiniLM-L6-v2 (sentence-transformers), Apache-2.0, weights rounded to eight bits.
-"""
