@@ -19,7 +19,7 @@ from nestmotion.models import (
     Targets,
     build_model,
 )
-from nestmotion.text.nodes import CUES, KINDS, MOST_SLOTS, TextNodes, stack_nodes
+from nestmotion.text.nodes import CUES, KINDS, MOST_TURNS, TextNodes, stack_nodes
 from synthetic_corpus import moving
 
 __all__ = [
@@ -111,10 +111,10 @@ def targets(lengths: Sequence[int] = (32, 27, 18), without_text: Sequence[int] =
     known = torch.zeros(features.shape, dtype=torch.bool)
     known[1:2, :6] = True
     tokens = frames // SMALL.patch_frames
-    slots = torch.zeros(len(lengths), tokens, MOST_SLOTS, dtype=torch.bool)
-    slots[0, : tokens // 2, 0] = slots[0, tokens // 2 :, 1] = True
+    turns = torch.zeros(len(lengths), tokens, MOST_TURNS, dtype=torch.bool)
+    turns[0, : tokens // 2, 0] = turns[0, tokens // 2 :, 1] = True
     trees = [(THEN, WHILE, ONE)[row % 3] for row in range(len(lengths))]
-    return Targets(features, valid, known, condition(*trees, without_text=without_text), slots)
+    return Targets(features, valid, known, condition(*trees, without_text=without_text), turns)
 
 
 def changed_model(name: str, config: ModelConfig = SMALL, by: float = 0.15) -> Denoiser:

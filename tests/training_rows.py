@@ -21,7 +21,7 @@ class Row(NamedTuple):
     sentence: np.ndarray
     has_text: bool
     known: np.ndarray
-    slots: np.ndarray
+    turns: np.ndarray
     nodes: int
 
 
@@ -33,7 +33,7 @@ def rows_of(data: TrainingData, batch: Targets) -> Iterator[Row]:
             batch.condition.sentence[row].numpy(),
             bool(batch.condition.has_text[row]),
             batch.known[row].numpy(),
-            batch.slots[row].numpy(),
+            batch.turns[row].numpy(),
             int(batch.condition.node_valid[row].sum()),
         )
 

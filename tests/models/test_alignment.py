@@ -20,7 +20,7 @@ from nestmotion.models.alignment import (
     sentence_contrast,
     turn_loss,
 )
-from nestmotion.text.nodes import MOST_SLOTS
+from nestmotion.text.nodes import MOST_TURNS
 from synthetic_batches import BARE, ONE, THEN, WHILE, condition
 
 WIDTH, TOKENS = 12, 8
@@ -49,9 +49,9 @@ def _made(share, nodes=None, moments=None, nodes_map=None) -> Aligned:
     """From shares (B, P, turns) of the turns, and what else a test needs."""
     share = torch.as_tensor(share, dtype=torch.float32)
     rows, tokens, turns = share.shape
-    every = torch.full((rows, tokens, MOST_SLOTS), 1e-9)
+    every = torch.full((rows, tokens, MOST_TURNS), 1e-9)
     every[..., :turns] = share.clamp(min=1e-9)
-    present = torch.zeros(rows, MOST_SLOTS, dtype=torch.bool)
+    present = torch.zeros(rows, MOST_TURNS, dtype=torch.bool)
     present[:, :turns] = share.sum(dim=1) >= 0
     return Aligned(
         map=torch.zeros(rows, 1, tokens) if nodes_map is None else nodes_map,
@@ -108,7 +108,7 @@ def test_nothing_learned_is_equal_division_with_words_that_have_nearly_all_of_th
     share = found.turns.exp()
     assert share[0].argmax(dim=-1).tolist() == [0] * 4 + [1] * 4
     assert share[1, :6].argmax(dim=-1).tolist() == [0] * 3 + [1] * 3
-    torch.testing.assert_close(share[0], share[0].flip(0)[:, [1, 0, *range(2, MOST_SLOTS)]])
+    torch.testing.assert_close(share[0], share[0].flip(0)[:, [1, 0, *range(2, MOST_TURNS)]])
     part = torch.sigmoid(torch.tensor(2.0))
     torch.testing.assert_close(found.map[0, 2], part * found.map[0, 1])
     torch.testing.assert_close(found.map[0, 3], part**2 * found.map[0, 1])
@@ -142,22 +142,22 @@ def test_without_text_nothing_is_aligned():
 
 
 def test_turns_cost_nothing_when_right_and_much_when_wrong():
-    slots = torch.zeros(1, 4, MOST_SLOTS, dtype=torch.bool)
-    slots[0, :2, 0] = slots[0, 2:, 1] = True
+    turns = torch.zeros(1, 4, MOST_TURNS, dtype=torch.bool)
+    turns[0, :2, 0] = turns[0, 2:, 1] = True
     halves = [[[1, 0], [1, 0], [0, 1], [0, 1]]]
-    assert float(turn_loss(_made(halves), slots)) == pytest.approx(0, abs=1e-6)
-    assert float(turn_loss(_made(np.flip(halves, -1).copy()), slots)) > 10
+    assert float(turn_loss(_made(halves), turns)) == pytest.approx(0, abs=1e-6)
+    assert float(turn_loss(_made(np.flip(halves, -1).copy()), turns)) > 10
     even = np.full((1, 4, 2), 0.5)
-    assert float(turn_loss(_made(even), slots)) == pytest.approx(np.log(2), rel=1e-5)
+    assert float(turn_loss(_made(even), turns)) == pytest.approx(np.log(2), rel=1e-5)
 
 
 def test_only_told_moments_count_and_any_of_several_turns_will_do():
     share = [[[0.9, 0.1], [0.2, 0.8], [0.5, 0.5], [0.3, 0.7]]]
-    slots = torch.zeros(1, 4, MOST_SLOTS, dtype=torch.bool)
-    slots[0, 0, 0] = slots[0, 1, 0] = slots[0, 2, :2] = True
+    turns = torch.zeros(1, 4, MOST_TURNS, dtype=torch.bool)
+    turns[0, 0, 0] = turns[0, 1, 0] = turns[0, 2, :2] = True
     expected = -(np.log(0.9) + np.log(0.2) + 0) / 3
-    assert float(turn_loss(_made(share), slots)) == pytest.approx(expected, rel=1e-5)
-    assert float(turn_loss(_made(share), torch.zeros_like(slots))) == 0
+    assert float(turn_loss(_made(share), turns)) == pytest.approx(expected, rel=1e-5)
+    assert float(turn_loss(_made(share), torch.zeros_like(turns))) == 0
 
 
 # Order

@@ -306,7 +306,7 @@ def test_few_clips_and_bare_texts_leave_the_loss_a_number(name, trees, text):
     rows = [] if text else range(len(trees))
     batch = replace(batch, condition=condition(*trees, without_text=rows))
     if trees != (THEN,) or not text:
-        batch = replace(batch, slots=torch.zeros_like(batch.slots))
+        batch = replace(batch, turns=torch.zeros_like(batch.turns))
     terms = model.loss_terms(batch, motion_loss(), torch.Generator().manual_seed(0))
     terms["total"].backward()
     assert all(value.isfinite() for value in terms.values())
@@ -371,7 +371,7 @@ def test_reading_layers_hear_no_text():
 def test_where_the_turns_are_known_the_alignment_hears_of_it():
     model = _model("nested")
     told = _terms(model)
-    untold = _terms(model, slots=torch.zeros_like(targets().slots))
+    untold = _terms(model, turns=torch.zeros_like(targets().turns))
     assert told["turns"] > 0
     assert untold["turns"] == 0
     assert told["features"] == untold["features"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nestmotion.text import EncodedText, lexicon
-from nestmotion.text.nodes import CUES, KINDS, MOST_SLOTS, TextNodes, stack_nodes, tree_nodes
+from nestmotion.text.nodes import CUES, KINDS, MOST_TURNS, TextNodes, stack_nodes, tree_nodes
 from nestmotion.text.tree import Node, SemanticTree
 
 PROMPT = "walks left, sits"
@@ -57,9 +57,9 @@ def test_kinds_levels_parents_and_turns():
 
 
 def test_late_turns_share_the_last():
-    last = Node(1, 0, 2, "action", "walks", 0, 5, "then", MOST_SLOTS + 3)
+    last = Node(1, 0, 2, "action", "walks", 0, 5, "then", MOST_TURNS + 3)
     tree = SemanticTree(PROMPT, (TREE.nodes[0], last))
-    assert tree_nodes(tree, _encoded()).order.tolist() == [-1, MOST_SLOTS - 1]
+    assert tree_nodes(tree, _encoded()).order.tolist() == [-1, MOST_TURNS - 1]
 
 
 def _held(text: str) -> set[str]:

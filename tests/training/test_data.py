@@ -15,7 +15,7 @@ from nestmotion.corpus.splits import is_validation_clip, is_validation_group
 from nestmotion.features import FeatureLayout, encode, mirror_features
 from nestmotion.models import Targets
 from nestmotion.text import mirror_text
-from nestmotion.text.nodes import MOST_SLOTS
+from nestmotion.text.nodes import MOST_TURNS
 from nestmotion.training.config import DataConfig
 from nestmotion.training.data import TrainingData, training_clips
 from training_rows import Names, epoch_rows, rows_of
@@ -92,7 +92,7 @@ def test_held_out_motion_never_appears(corpus, composed, config, composed_data, 
 
 def _same(a: Targets, b: Targets) -> bool:
     ours, theirs = (
-        [x.features, x.valid, x.known, x.slots, *x.condition.tensors().values()] for x in (a, b)
+        [x.features, x.valid, x.known, x.turns, *x.condition.tensors().values()] for x in (a, b)
     )
     return all(torch.equal(x, y) for x, y in zip(ours, theirs, strict=True))
 
@@ -135,7 +135,7 @@ def test_a_batch_is_padded_to_whole_coarse_tokens(data):
         assert np.array_equal(batch.valid, np.arange(frames) < lengths.numpy()[:, None])
         assert not batch.features[~batch.valid].any()
         assert not batch.known[~batch.valid].any()
-        assert batch.slots.shape == (4, frames // PATCH, MOST_SLOTS)
+        assert batch.turns.shape == (4, frames // PATCH, MOST_TURNS)
 
 
 def test_clips_of_like_length_share_a_batch(data):
@@ -205,7 +205,7 @@ def test_twins_stand_beside_their_mirror_images(data, with_settings):
             np.testing.assert_allclose(mirror_features(one), other, atol=1e-4)
             assert torch.equal(batch.known[k], batch.known[k + half])
             assert batch.condition.has_text[k] == batch.condition.has_text[k + half]
-            assert torch.equal(batch.slots[k], batch.slots[k + half])
+            assert torch.equal(batch.turns[k], batch.turns[k + half])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
@@ -281,23 +281,23 @@ def test_turns_of_compositions_are_where_their_spans_say(composed_data, with_set
     seen = 0
     for row in epoch_rows(data, batch_size=3):
         if not names(row.features)[0].startswith("c"):
-            assert not row.slots.any()
+            assert not row.turns.any()
             continue
         seconds = len(row.features) / 20
-        middle = (np.arange(len(row.slots)) + 0.5) * PATCH / 20
-        real = np.arange(len(row.slots)) * PATCH < len(row.features)
+        middle = (np.arange(len(row.turns)) + 0.5) * PATCH / 20
+        real = np.arange(len(row.turns)) * PATCH < len(row.features)
         turn = round(0.4 * seconds, 2)
-        assert np.array_equal(row.slots[:, 0], real & (middle < turn))
-        assert np.array_equal(row.slots[:, 1], real & (middle >= turn) & (middle < seconds))
-        assert not row.slots[:, 2:].any()
-        assert row.slots[:, :2].any(axis=0).all()
+        assert np.array_equal(row.turns[:, 0], real & (middle < turn))
+        assert np.array_equal(row.turns[:, 1], real & (middle >= turn) & (middle < seconds))
+        assert not row.turns[:, 2:].any()
+        assert row.turns[:, :2].any(axis=0).all()
         seen += 1
     assert seen == len(data.composed)
 
 
 def test_without_text_no_turn_is_told(composed_data, with_settings):
     data = with_settings(composed_data, composed_share=1.0, no_text_share=1.0)
-    assert not any(row.slots.any() or row.has_text for row in epoch_rows(data))
+    assert not any(row.turns.any() or row.has_text for row in epoch_rows(data))
 
 
 # Balance
@@ -347,7 +347,7 @@ def test_validation_of_compositions(composed, config, composed_data, names):
         for row in rows_of(composed_data, batch)
     ]
     assert sorted(names(row.features)[0] for row in rows) == sorted(c.clip_id for c in clips)
-    assert all(row.slots.any() for row in rows)
+    assert all(row.turns.any() for row in rows)
 
 
 def test_the_normalizer_is_fitted_on_captioned_training_clips_both_ways(

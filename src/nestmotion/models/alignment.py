@@ -18,7 +18,7 @@ from torch.nn import functional
 from nestmotion.models.blocks import HIDDEN
 from nestmotion.models.contrast import contrast, same_text
 from nestmotion.models.inputs import Condition
-from nestmotion.text.nodes import KINDS, MOST_SLOTS
+from nestmotion.text.nodes import KINDS, MOST_TURNS
 
 __all__ = ["Aligned", "Aligner", "order_loss", "phrase_contrast", "turn_loss"]
 
@@ -85,16 +85,16 @@ class Aligner(nn.Module):
         self, match: Float[Tensor, "b n p"], c: Condition, valid: Bool[Tensor, "b p"]
     ) -> tuple[Float[Tensor, "b p g"], Bool[Tensor, "b g"]]:
         """Turns by what their actions match and, as a start, by equal division of the clip."""
-        slots = torch.arange(MOST_SLOTS, device=match.device)
+        order = torch.arange(MOST_TURNS, device=match.device)
         acts = (c.node_level == 2) & c.node_valid & c.has_text[:, None]
-        member = (c.node_order[..., None] == slots) & acts[..., None]
+        member = (c.node_order[..., None] == order) & acts[..., None]
         count = member.sum(dim=1)
         present = count > 0
         member = member.to(match.dtype) / count.clamp(min=1)[:, None]
         mean = match.transpose(1, 2) @ member
         index = torch.arange(valid.shape[1], device=match.device)[None, :, None] + 0.5
         progress = index / valid.sum(dim=1).clamp(min=1)[:, None, None]
-        centre = (slots + 0.5) / present.sum(dim=1, keepdim=True).clamp(min=1)
+        centre = (order + 0.5) / present.sum(dim=1, keepdim=True).clamp(min=1)
         away = (progress - centre[:, None]) * present.sum(dim=1)[:, None, None]
         logits = mean - self.sharpness.exp() * away**2
         logits = logits.masked_fill(~present[:, None], HIDDEN)
@@ -105,8 +105,8 @@ def _nested(
     match: Float[Tensor, "b n p"], share: Float[Tensor, "b p g"], c: Condition
 ) -> Float[Tensor, "b n p"]:
     """Each node's map: all for the sentence, its turn for an action, part of its parent's below."""
-    slots = torch.arange(MOST_SLOTS, device=match.device)
-    turn = (c.node_order[..., None] == slots).to(share.dtype) @ share.transpose(1, 2)
+    order = torch.arange(MOST_TURNS, device=match.device)
+    turn = (c.node_order[..., None] == order).to(share.dtype) @ share.transpose(1, 2)
     found = torch.where((c.node_level == 1)[..., None], torch.ones_like(turn), turn)
     n = torch.arange(c.node_parent.shape[1], device=match.device)
     parent = (c.node_parent[:, :, None] == n).to(share.dtype)
@@ -116,11 +116,11 @@ def _nested(
     return found * (c.node_valid & c.has_text[:, None])[..., None]
 
 
-def turn_loss(aligned: Aligned, slots: Bool[Tensor, "b p g"]) -> Float[Tensor, ""]:
+def turn_loss(aligned: Aligned, right: Bool[Tensor, "b p g"]) -> Float[Tensor, ""]:
     """-log of the probability given to the right turns, where they are known (composed clips)."""
-    told = slots.any(dim=-1)
-    right = aligned.turns.masked_fill(~slots, HIDDEN).logsumexp(dim=-1)
-    return -(right * told).sum() / told.sum().clamp(min=1)
+    told = right.any(dim=-1)
+    share = aligned.turns.masked_fill(~right, HIDDEN).logsumexp(dim=-1)
+    return -(share * told).sum() / told.sum().clamp(min=1)
 
 
 def order_loss(aligned: Aligned, valid: Bool[Tensor, "b p"]) -> Float[Tensor, ""]:

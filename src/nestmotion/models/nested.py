@@ -191,7 +191,7 @@ class Nested(Denoiser):
                 weight,
             ),
             "phrase": phrase_contrast(found.aligned, targets.condition, weight),
-            "turns": turn_loss(found.aligned, targets.slots),
+            "turns": turn_loss(found.aligned, targets.turns),
             "order": order_loss(found.aligned, found.token_valid),
         }
         total = total + sum(getattr(loss.weights, name) * value for name, value in extra.items())

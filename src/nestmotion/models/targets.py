@@ -18,7 +18,7 @@ class Targets:
 
     features: normalised. valid: True for real frames, which come first.
     known: values the model is given; False everywhere for clips made from text alone.
-    slots (B, P, G): where the turn (order slot) of an action is known for a fine token, the turns it
+    turns (B, P, G): where the turn of an action is known for a fine token, the turns it
         may belong to; False everywhere for tokens of which nothing is known.
     """
 
@@ -26,7 +26,7 @@ class Targets:
     valid: Bool[Tensor, "b t"]
     known: Bool[Tensor, "b t f"]
     condition: Condition
-    slots: Bool[Tensor, "b p g"]
+    turns: Bool[Tensor, "b p g"]
 
     def to(self, device: str) -> Targets:
         return Targets(
@@ -34,7 +34,7 @@ class Targets:
             self.valid.to(device),
             self.known.to(device),
             self.condition.to(device),
-            self.slots.to(device),
+            self.turns.to(device),
         )
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nestmotion.models.blocks import HIDDEN, SquaredReLU, attend
 from nestmotion.models.inputs import Condition
-from nestmotion.text.nodes import CUES, KINDS, MOST_SLOTS
+from nestmotion.text.nodes import CUES, KINDS, MOST_TURNS
 
 __all__ = ["TreeEncoder"]
 
@@ -23,7 +23,7 @@ class TreeEncoder(nn.Module):
         super().__init__()
         self.embed = nn.Linear(text_size, width)
         self.kind = nn.Embedding(len(KINDS), width)
-        self.order = nn.Embedding(MOST_SLOTS + 1, width)
+        self.order = nn.Embedding(MOST_TURNS + 1, width)
         self.cues = nn.Linear(len(CUES), width, bias=False)
         # Past the layers as well: what they make of a whole sentence drowns the one word that differs.
         self.direct_cues = nn.Linear(len(CUES), width, bias=False)

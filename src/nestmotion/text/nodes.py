@@ -12,13 +12,13 @@ from nestmotion.text import lexicon
 from nestmotion.text.encoder import EncodedText
 from nestmotion.text.tree import SemanticTree
 
-__all__ = ["CUES", "KINDS", "MOST_SLOTS", "TextNodes", "stack_nodes", "tree_nodes"]
+__all__ = ["CUES", "KINDS", "MOST_TURNS", "TextNodes", "stack_nodes", "tree_nodes"]
 
 # What a node is: its level or, for a phrase, its role.
 KINDS = ("sentence", "action", "word", "piece", *lexicon.ROLES)
 
 # Actions are done in so many turns at most; what comes later shares the last.
-MOST_SLOTS = 8
+MOST_TURNS = 8
 
 # Words on which the meaning of a movement hangs and which a sentence encoder puts close together
 # ("left" and "right" are used alike). A node is told outright which of them it holds.
@@ -66,7 +66,7 @@ class TextNodes:
 
     vectors (N, D): mean of the token states inside the node; zero where the encoder cut the text.
     kind (N): index into KINDS. level (N): 1 to 5. parent (N): index of the parent; 0 for the root.
-    order (N): when the node's action is done, 0 to MOST_SLOTS - 1; -1 for the sentence.
+    order (N): when the node's action is done, 0 to MOST_TURNS - 1; -1 for the sentence.
     cues (N, C): 1 where the node holds a word of that entry of CUES.
     valid (N): True for a real node.
     """
@@ -95,7 +95,7 @@ def tree_nodes(tree: SemanticTree, encoded: EncodedText, row: int = 0) -> TextNo
         kind=np.array([KINDS.index(n.role) for n in tree.nodes]),
         level=np.array([n.level for n in tree.nodes]),
         parent=np.array([n.parent or 0 for n in tree.nodes]),
-        order=np.minimum(np.array(order), MOST_SLOTS - 1),
+        order=np.minimum(np.array(order), MOST_TURNS - 1),
         cues=np.array([_cues(n.text) for n in tree.nodes], dtype=np.float32),
         valid=np.ones(len(tree.nodes), dtype=bool),
     )

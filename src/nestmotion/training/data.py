@@ -24,7 +24,7 @@ from nestmotion.corpus.splits import groups_of, is_drawn, is_validation_clip
 from nestmotion.features import FeatureLayout, Normalizer, encode, mirror_features
 from nestmotion.models import Condition, ModelConfig, Targets
 from nestmotion.text import TextEncoder
-from nestmotion.text.nodes import MOST_SLOTS, TextNodes, stack_nodes
+from nestmotion.text.nodes import MOST_TURNS, TextNodes, stack_nodes
 from nestmotion.text.reader import TreeReader
 from nestmotion.training.config import DataConfig
 from nestmotion.training.masks import random_known
@@ -216,7 +216,7 @@ class TrainingData:
         shape = (len(rows), frames, self.layout.size)
         features, known = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=bool)
         valid = np.zeros(shape[:2], dtype=bool)
-        slots = np.zeros((len(rows), frames // self.network.patch_frames, MOST_SLOTS), dtype=bool)
+        turns = np.zeros((len(rows), frames // self.network.patch_frames, MOST_TURNS), dtype=bool)
         texts: list[str] = []
         for row, (item, flip, own) in enumerate(rows):
             drop = own is not None and own.random() < config.no_text_share
@@ -228,7 +228,7 @@ class TrainingData:
             caption = None
             if captions and not drop:
                 caption = captions[int(own.integers(len(captions))) if own is not None else 0]
-                slots[row] = self._slots(caption, slots.shape[1], count)
+                turns[row] = self._turns(caption, turns.shape[1], count)
             texts.append(_NO_TEXT if caption is None else caption.text)
             if own is not None and config.known_values:
                 known[row, :count] = random_known(self.layout, count, _JOINTS, own)
@@ -242,7 +242,7 @@ class TrainingData:
                 has_text,
                 stack_nodes([self.texts.nodes_of(text) for text in texts]),
             ),
-            torch.from_numpy(slots),
+            torch.from_numpy(turns),
         )
 
     def _rows(
@@ -263,19 +263,19 @@ class TrainingData:
             for item, g in zip(items, generators, strict=True)
         ]
 
-    def _slots(self, caption: Caption, tokens: int, frames: int) -> Bool[np.ndarray, "p g"]:
+    def _turns(self, caption: Caption, tokens: int, frames: int) -> Bool[np.ndarray, "p g"]:
         """Which turns each fine token may belong to, by the caption's spans; none where unknown."""
-        slots = np.zeros((tokens, MOST_SLOTS), dtype=bool)
+        turns = np.zeros((tokens, MOST_TURNS), dtype=bool)
         patch = self.network.patch_frames
         centre_s = (np.arange(tokens) + 0.5) * patch / self.fps
         inside = np.arange(tokens) * patch < frames
-        turns = self.texts.action_turns(caption.text) if caption.actions else []
+        begins = self.texts.action_turns(caption.text) if caption.actions else []
         for span in caption.actions:
             during = inside & (centre_s >= span.start_s) & (centre_s < span.end_s)
-            for start, turn in turns:
+            for start, turn in begins:
                 if span.start_char <= start < span.end_char:
-                    slots[during, turn] = True
-        return slots
+                    turns[during, turn] = True
+        return turns
 
 
 _JOINTS = {name: k for k, name in enumerate(canonical_skeleton().joint_names)}
