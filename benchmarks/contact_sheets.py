@@ -1,19 +1,29 @@
 """Contact sheets of the prompts in nestmotion.evaluation.prompts: what a bundle makes of each.
 
     python benchmarks/contact_sheets.py OUT [BUNDLE ...] [--seconds 6] [--seed 0] [--raw | --both]
+        [--references CORPUS]
 
 Writes OUT/NAME-1.png, OUT/NAME-2.png and so on for each bundle (the default one when none is named),
 twelve rows a page. --raw: without post-processing; --both: every motion without and, below, with it.
-Nothing is chosen: the first sample of the seed.
+Nothing is chosen: the first sample of the seed. --references: OUT/reference-1.png and so on as well,
+for each prompt the clip of the corpus whose caption is nearest by sentence vectors among those that
+name the same sides.
 """
 
 import argparse
+import textwrap
 from pathlib import Path
 
+import numpy as np
+
+from nestmotion.core import Motion
+from nestmotion.core.edit import canonicalize
+from nestmotion.corpus import PreparedCorpus
 from nestmotion.evaluation.contact_sheet import contact_sheet
 from nestmotion.evaluation.prompts import PROMPTS
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.postprocess import postprocess
+from nestmotion.text.mirror import mirror_text
 
 ROWS = 12
 
@@ -27,12 +37,44 @@ def rows(model: TextToMotion, seconds: float, seed: int, ways: tuple[str, ...]):
             yield motion, f"{prompt} ({way})" if len(ways) > 1 else prompt
 
 
+def references(model: TextToMotion, corpus: PreparedCorpus) -> list[tuple[Motion, str]]:
+    """Motion and title of the real clip nearest to each prompt."""
+    pairs = [(clip, c.text) for clip in corpus.clips for c in clip.captions]
+    texts = [text for _, text in pairs]
+    known = np.concatenate(
+        [model.encoder.encode(texts[a : a + 64]).sentence for a in range(0, len(texts), 64)]
+    )
+    asked = model.encoder.encode(list(PROMPTS)).sentence
+    sided = np.array([mirror_text(text) != text for text in texts])
+    found = []
+    for prompt, vector in zip(PROMPTS, asked, strict=True):
+        score = known @ vector
+        if mirror_text(prompt) != prompt:
+            sides = [side for side in ("left", "right", "clockwise") if side in prompt]
+            fits = np.array([all(side in text.split() for side in sides) for text in texts])
+        else:
+            fits = ~sided
+        clip, text = pairs[int(np.where(fits, score, -np.inf).argmax())]
+        title = f"{prompt}\n[{textwrap.shorten(text, 60)}]"
+        found.append((canonicalize(corpus.motion(clip)), title))
+    return found
+
+
+def draw(rows: list[tuple[Motion, str]], out: Path, name: str) -> None:
+    for page, start in enumerate(range(0, len(rows), ROWS), 1):
+        motions, titles = zip(*rows[start : start + ROWS], strict=True)
+        path = out / f"{name}-{page}.png"
+        contact_sheet(motions, titles, path)
+        print(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="folder of the pictures")
     parser.add_argument("bundles", nargs="*", help="bundle folders; the default bundle when none")
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--references", type=Path, metavar="CORPUS", help="draw real clips as well")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--raw", dest="ways", action="store_const", const=("raw",))
     which.add_argument("--both", dest="ways", action="store_const", const=("raw", "processed"))
@@ -43,11 +85,10 @@ def main() -> None:
         model = TextToMotion.load(folder)
         name = Path(folder).name if folder else "default"
         drawn = list(rows(model, options.seconds, options.seed, options.ways or ("processed",)))
-        for page, start in enumerate(range(0, len(drawn), ROWS), 1):
-            motions, titles = zip(*drawn[start : start + ROWS], strict=True)
-            path = options.out / f"{name}-{page}.png"
-            contact_sheet(motions, titles, path)
-            print(path)
+        draw(drawn, options.out, name)
+    if options.references:
+        real = references(model, PreparedCorpus.open(options.references))
+        draw(real, options.out, "reference")
 
 
 if __name__ == "__main__":
