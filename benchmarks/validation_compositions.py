@@ -4,8 +4,8 @@
 
 `nestmotion corpus compose` joins clips of one fold only, and a fold's validation groups are few: their
 compositions have two parts of like length more often than others. Here the validation groups of all
-training folds are one pool, written as fold 1: `python benchmarks/alignment.py BUNDLE OUT 1` measures on
-it. Nothing else differs (ComposeSettings, seed 1).
+training folds are one pool, written as fold 1, on which `python benchmarks/alignment.py BUNDLE OUT 1`
+measures. Nothing else differs (ComposeSettings, seed 1).
 """
 
 import sys
