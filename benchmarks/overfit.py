@@ -101,7 +101,7 @@ def judge(model, data, corpus, encoder, reader) -> dict[str, object]:
         {"relative_cm": [], "world_cm": [], "iou": [], "equal_iou": []},
     )
     for clip, item in zip(corpus.clips, data.captioned, strict=False):
-        targets = data._collate([item], None)
+        targets = data.collate([item], None)
 
         def denoise(noisy, time, has_text, targets=targets):
             found = model.denoise(

@@ -199,16 +199,17 @@ class TrainingData:
             batches += [by_length[a : a + batch_size] for a in range(0, len(by_length), batch_size)]
         full = [b for b in batches if len(b) == batch_size] or batches
         for k in rng.permutation(len(full)):
-            yield self._collate([items[i] for i in full[k]], rng)
+            yield self.collate([items[i] for i in full[k]], rng)
 
     def validation_batches(self, batch_size: int, composed: bool = False) -> Iterator[Targets]:
         """All validation clips with their first captions, unmirrored, with text, nothing known."""
         chosen = self.composed_validation if composed else self.validation
         items = sorted(chosen, key=lambda item: len(item.features))
         for a in range(0, len(items), batch_size):
-            yield self._collate(items[a : a + batch_size], None)
+            yield self.collate(items[a : a + batch_size], None)
 
-    def _collate(self, items: Sequence[_Item], rng: np.random.Generator | None) -> Targets:
+    def collate(self, items: Sequence[_Item], rng: np.random.Generator | None) -> Targets:
+        """A batch of some clips; without `rng` unmirrored, with their first captions, nothing known."""
         config, multiple = self.config, self.network.frame_multiple
         rows = self._rows(items, rng)
         longest = max(len(item.features) for item in items)
