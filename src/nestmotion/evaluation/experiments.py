@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from itertools import zip_longest
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -296,7 +296,7 @@ def titles_by_id(experiment: Experiment) -> dict[str, str]:
     pairs = [
         (task, label if label != WHOLE else "")
         for part in experiment.parts
-        for task, label in zip_longest(part.tasks, part.labels, fillvalue="")
+        for task, label in zip(part.tasks, part.labels or repeat(""), strict=False)
     ]
     found: dict[str, str] = {}
     # Those that have a name last, so that theirs is the one that stays.
