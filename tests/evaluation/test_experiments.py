@@ -143,7 +143,18 @@ def test_an_ablation_leaves_out_what_it_names_and_nothing_else(corpora):
 
 def test_an_ablation_of_a_setting_that_is_none_is_an_error():
     with pytest.raises(TypeError):
-        changed(TrainConfig(), Ablation("x", {"loss.none": 0.0}))
+        changed(TrainConfig(), Ablation("x", {"loss.none": 0.0}), composed=True)
+
+
+def test_without_some_of_the_data_there_are_epochs_enough_for_as_many_steps():
+    data = DataConfig(uncaptioned_share=0.2, composed_share=0.3)
+    bare = Ablation("x", {"data.uncaptioned_share": 0.0})
+    for epochs, without_bare, without_composed in ((100, 116, 125), (2, 3, 3)):
+        config = TrainConfig(data=data, epochs=epochs)
+        assert changed(config, bare, composed=True).epochs == without_bare
+        assert changed(config, Ablation("y", composed=False), composed=True).epochs == without_composed
+        assert changed(config, Ablation("y", composed=False), composed=False).epochs == epochs
+        assert changed(config, Ablation(WHOLE), composed=True).epochs == epochs
 
 
 def test_few_samples_may_be_given_more_epochs(corpora):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 
-from nestmotion.training.config import TrainConfig
+from nestmotion.training.config import DataConfig, TrainConfig
 
 __all__ = ["ABLATIONS", "WHOLE", "Ablation", "changed"]
 
@@ -18,7 +19,7 @@ class Ablation:
     """The whole method but for one thing.
 
     changes: settings of the training by dotted name. composed: whether compositions are learned from.
-    stretch: so many times the epochs, where an epoch would otherwise have fewer steps.
+    stretch: so many times the epochs, where a batch holds so many times the clips.
     """
 
     name: str
@@ -50,11 +51,21 @@ ABLATIONS = (
 )
 
 
-def changed(config: TrainConfig, ablation: Ablation) -> TrainConfig:
-    """The training that leaves this piece out. Raises TypeError for a setting that is none."""
-    config = replace(config, epochs=config.epochs * ablation.stretch)
+def changed(config: TrainConfig, ablation: Ablation, composed: bool) -> TrainConfig:
+    """The training that leaves this piece out; composed: whether the whole learns from compositions.
+
+    Where an epoch has fewer clips there are more epochs, rounded up: never fewer steps than the whole.
+    Raises TypeError for a setting that is none.
+    """
+    whole = _clips(config.data, composed)
     for name, value in ablation.changes.items():
         group, key = name.split(".")
         part = getattr(config, group)
         config = replace(config, **{group: replace(part, **{key: value})})
-    return config
+    fewer = whole / _clips(config.data, composed and ablation.composed)
+    return replace(config, epochs=ceil(config.epochs * ablation.stretch * fewer - 1e-6))
+
+
+def _clips(data: DataConfig, composed: bool) -> float:
+    """Clips an epoch, captioned ones counted as 1."""
+    return 1 + data.uncaptioned_share + (data.composed_share if composed else 0)

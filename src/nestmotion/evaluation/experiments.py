@@ -227,7 +227,7 @@ class _Paper:
 
     def without(self, ablation: Ablation) -> TrainingTask:
         whole = self.training("nested")
-        config = changed(whole.config, ablation)
+        config = changed(whole.config, ablation, whole.composed)
         return replace(whole, config=config, composed=whole.composed and ablation.composed)
 
     def official_part(self) -> Part:
