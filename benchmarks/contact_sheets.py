@@ -49,11 +49,8 @@ def references(model: TextToMotion, corpus: PreparedCorpus) -> list[tuple[Motion
     found = []
     for prompt, vector in zip(PROMPTS, asked, strict=True):
         score = known @ vector
-        if mirror_text(prompt) != prompt:
-            sides = [side for side in ("left", "right", "clockwise") if side in prompt]
-            fits = np.array([all(side in text.split() for side in sides) for text in texts])
-        else:
-            fits = ~sided
+        sides = {word for word in prompt.split() if mirror_text(word) != word}
+        fits = np.array([sides <= set(text.split()) for text in texts]) if sides else ~sided
         clip, text = pairs[int(np.where(fits, score, -np.inf).argmax())]
         title = f"{prompt}\n[{textwrap.shorten(text, 60)}]"
         found.append((canonicalize(corpus.motion(clip)), title))

@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from nestmotion.core import Motion
-from nestmotion.corpus.postures import local, postures, runs, smooth
+from nestmotion.corpus.postures import postures
+from nestmotion.corpus.stretches import local, runs, smooth
 from nestmotion.features.layout import CONTACT_JOINTS
 
 __all__ = ["Event", "ground_events", "hand_events", "leg_events", "upright"]

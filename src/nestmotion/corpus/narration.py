@@ -26,6 +26,8 @@ _LEAST_UPRIGHT = 0.9
 _NOT_UPRIGHT = ("bend", "pick", "rise", "arise", "floor")
 _WHOLE_BODY = ("jump", "leap", "sit", *_NOT_UPRIGHT)
 _LEAST_PUNCHES = 3
+# Walking backwards, the heading turns by more than this in a curve.
+_STRAIGHT_RAD = np.deg2rad(60)
 
 # Ways to say what a ground event is; {side} is its side, {way} clockwise or counterclockwise.
 _GROUND = {
@@ -220,7 +222,7 @@ def _ground(event: Event, rng: np.random.Generator) -> str:
         kind = "around"
     if kind == "curve" and event.amount > np.deg2rad(140):
         kind = "circle" if event.amount > np.deg2rad(290) else "half"
-    if kind == "back" and event.amount > np.deg2rad(60):
+    if kind == "back" and event.amount > _STRAIGHT_RAD:
         kind = "back curve"
     if kind == "jump" and event.amount > 1 and rng.random() < 0.5:
         kind = "jumps"
