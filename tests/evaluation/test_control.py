@@ -223,7 +223,9 @@ def test_end_to_end(corpus_folder, tmp_path, capsys):
     results = read_results(out)
     assert [part["name"] for part in results.plan["parts"]] == ["edit"]
     (edits,) = results.part("edit")
-    assert [row["variant"] for row in edits.rows["row"]] == ["edited", "before"] * 2
+    assert [row["variant"] for row in edits.rows["row"]] == ["edited", "before", "real"] * 2
+    assert all(row["told"] in (0, 1) for row in edits.rows["row"] if row["variant"] == "real")
+    assert "; real clips' own words in" in report
     assert all(row["gain"] is not None for row in edits.rows["row"] if row["variant"] == "edited")
     before = (out / "report.md").read_bytes()
     assert main([*command, "--report-only"]) == 0

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from nestmotion.core import NestmotionWarning, canonical_skeleton
-from nestmotion.core.edit import resample
+from nestmotion.core.edit import mirror, resample
 from nestmotion.core.errors import PromptError
 from nestmotion.evaluation.motion_facts import foot_slide_mm
 from nestmotion.features import decode, encode
 from nestmotion.features.known import known_frames
 from nestmotion.generate import Bundle, TextToMotion, default_bundle_path
 from nestmotion.io import load_motion, save_motion
+from nestmotion.text.mirror import mirror_text
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +141,15 @@ def test_a_motion_is_explained(model, walk):
     assert second[1] == 4
     again = model.align(explained.motion, text)
     assert again.tree == found.tree
+
+
+def test_alignment_is_the_same_in_the_mirror(model, walk):
+    text = "a person waves with the left hand, then turns clockwise"
+    found = model.align(walk, text)
+    mirrored = model.align(mirror(walk), mirror_text(text))
+    assert mirrored.tree.prompt == "a person waves with the right hand, then turns counterclockwise"
+    np.testing.assert_allclose(mirrored.weight, found.weight, atol=2e-3)
+    assert found.weight[[node.id for node in found.tree.actions]].std(axis=1).min() > 0.01
 
 
 def test_what_is_known_is_kept_to(model, walk):

@@ -78,6 +78,33 @@ def test_after_that_something_follows(text):
     assert orders[-1] > 0
 
 
+@pytest.mark.parametrize(
+    ("text", "begin"),
+    [
+        ("she takes a large step to the right, after which the person is walking up stairs", "after"),
+        ("a person is doing a salsa dance, and after that kicks something", "and after"),
+        ("he walks, after which he is dancing the salsa alone and steps to the right", "after"),
+    ],
+)
+def test_after_which_an_action_begins_that_the_network_does_not_see(text, begin):
+    second = read(text).actions[1]
+    assert second.text.startswith(begin)
+    assert (second.relation, second.order) == ("then", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("the person walks and sits down after that", 2),
+        ("she jumps after that big step", 1),
+        ("a person walks, and after that", 1),
+        ("after that he walks", 1),
+    ],
+)
+def test_after_that_opens_no_action_where_none_follows(text, count):
+    assert len(read(text).actions) == count
+
+
 def test_phrases_and_their_roles():
     found = [
         (node.role, node.text)

@@ -152,9 +152,11 @@ def _edit(rows: Rows) -> Iterator[Goal]:
     by_kind = ", ".join(
         f"{k} {100 * values_of(rows, 'preferred', 'edited', k).mean():.0f}%" for k in kinds
     )
+    told = values_of(rows, "told", "real")
+    heard = f"; real clips' own words in {100 * told.mean():.0f}%" if len(told) else ""
     yield Goal(
         "editing: the evaluator prefers the edited clip for the new text in 80% or more",
-        f"{100 * share:.0f}% ({by_kind})",
+        f"{100 * share:.0f}% ({by_kind}){heard}",
         len(preferred),
         share >= 0.8,
     )

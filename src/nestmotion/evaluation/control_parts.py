@@ -208,9 +208,10 @@ def _edit_rows(bench: Bench, case: int) -> Iterator[Row]:
     before = bench.model.generate(chosen.caption, seconds, seed)[0]
     edited = edit_phrase(bench.model, before, chosen.caption, chosen.phrase, chosen.to, seed=seed)
     first, past = round(edited.start_s * FPS), round(edited.end_s * FPS)
-    (text,) = bench.judge.embed_texts([edited.prompt])
-    vectors = bench.judge.embed_motions([before, edited.motion])
-    scores = vectors @ text
+    real = bench.corpus.motion(chosen.clip)
+    new, own = bench.judge.embed_texts([edited.prompt, chosen.caption])
+    vectors = bench.judge.embed_motions([before, edited.motion, real])
+    scores = vectors @ new
     about = outside_change_cm(before, edited.motion, first, past) | _side(chosen.kind, before, edited)
     row = _row(
         bench,
@@ -228,6 +229,7 @@ def _edit_rows(bench: Bench, case: int) -> Iterator[Row]:
     )
     yield row | about
     yield _row(bench, chosen.kind, "before", before)
+    yield _row(bench, chosen.kind, "real", real, told=float(vectors[2] @ own > scores[2]))
 
 
 def _side(kind: str, before: Motion, edited: Edited) -> Row:

@@ -38,6 +38,7 @@ MEASURES = {
     "typical_step": ("typical step, cm", False),
     "place_drift": ("largest way from the start, cm", True),
     "preferred": ("evaluator prefers the edited clip", False),
+    "told": ("evaluator prefers the clip's own caption to the changed one", False),
     "gain": ("gain in cosine with the new text", False),
     "side_changed": ("the side changed", False),
     "outside": ("change outside the stretch, cm", True),
@@ -72,9 +73,10 @@ _NOTES = {
     "edit": (
         "Words of captions changed (evaluation/control_edits.py) in motions made from the captions. "
         "What follows an edit is carried along, so that change outside the stretch is measured with it "
-        "seen from its own first frame; beside it in the world. The evaluator is not to be trusted "
-        "with sides (docs/evaluation.md): see whether the side changed, by the heights of wrists and "
-        "ankles and the turn, where the motion before showed a side."
+        "seen from its own first frame; beside it in the world. How well the evaluator hears such "
+        "changes at all is seen on the real clips, whose own captions it should prefer to the changed "
+        "ones. It hears sides least (docs/evaluation.md): see whether the side changed, by the heights "
+        "of wrists and ankles and the turn, where the motion before showed a side."
     ),
     "stream": "A minute of twelve captions, 5 s each, streamed; alone: each caption made alone.",
     "minutes": "One stream in which each minute has the same twelve captions.",

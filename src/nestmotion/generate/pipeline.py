@@ -16,6 +16,7 @@ from nestmotion.core.edit import canonicalize
 from nestmotion.core.errors import PromptError
 from nestmotion.features import FeatureLayout, decode, encode
 from nestmotion.features.known import Known
+from nestmotion.features.mirror import mirror_features
 from nestmotion.generate.alignment_map import AlignmentMap
 from nestmotion.generate.bundle import Bundle, default_bundle_path
 from nestmotion.generate.postprocess import postprocess as make_feet_stand
@@ -23,6 +24,7 @@ from nestmotion.generate.prompt import check_prompt, check_request, check_second
 from nestmotion.generate.sampler import Fixed, sample
 from nestmotion.generate.scene import Prompt, Scene, SceneResult
 from nestmotion.text import EncodedText, SemanticTree, TextEncoder
+from nestmotion.text.mirror import mirror_text
 from nestmotion.text.nodes import tree_nodes
 from nestmotion.text.reader import TreeReader
 from nestmotion.text.session import open_session
@@ -153,6 +155,8 @@ class TextToMotion:
     def align(self, motion: Motion, text: str) -> AlignmentMap:
         """Which words of a text are about which moment of a given motion, by the same network.
 
+        The mean of two readings, of the motion and of its mirror image with the sides in the text
+        swapped, where both texts have trees of one form.
         Raises PromptError when the motion is not on the bundle's skeleton, at its frame rate and of a
         length that it can generate.
         """
@@ -164,15 +168,24 @@ class TextToMotion:
             )
         limits = bundle.manifest["seconds"]
         check_seconds(motion.duration_s, limits["shortest"], limits["longest"])
-        prompt = check_prompt(text, self.encoder)
+        prompt, features = check_prompt(text, self.encoder), encode(motion)
+        tree, weight = self._aligned(prompt, features)
+        mirrored, other = self._aligned(mirror_text(prompt), mirror_features(features))
+        if mirrored.form == tree.form:
+            weight = (weight + other) / 2
+        return AlignmentMap(tree, weight, bundle.fps)
+
+    def _aligned(
+        self, prompt: str, features: Float[np.ndarray, "t f"]
+    ) -> tuple[SemanticTree, Float[np.ndarray, "n t"]]:
+        """A prompt's tree, and how much each node is about each frame."""
         encoded = self.encoder.encode([prompt])
-        tree = self.read_tree(prompt, encoded)
-        frames = len(motion)
+        tree, frames = self.read_tree(prompt, encoded), len(features)
         clean = np.zeros((1, self.padded(frames), self._layout.size), dtype=np.float32)
-        clean[0, :frames] = bundle.normalizer.normalize(encode(motion))
+        clean[0, :frames] = self.bundle.normalizer.normalize(features)
         now, yes = np.zeros(1, dtype=np.float32), np.ones(1, dtype=bool)
         _, alignment = self._denoise(clean, now, yes, TextInputs(encoded, tree), frames, None)
-        return AlignmentMap(tree, self.by_frame(alignment, frames)[0], bundle.fps)
+        return tree, self.by_frame(alignment, frames)[0]
 
     def read_tree(self, prompt: str, encoded: EncodedText) -> SemanticTree:
         """The semantic tree of a prompt, as deep as the bundle's network reads it."""

@@ -61,7 +61,9 @@ _LISTS = (
     lexicon.COUNTS | lexicon.COUNTED,
 )
 # What "after" points back with: "after that", "after which".
-_BACK_WORDS = (["that"], ["which"], ["this"], ["wards"])
+_BACK_WORDS = ("that", "which", "this", "wards")
+# An action that the network sees begins within so many words from there, subject and all.
+_SOON = 4
 
 SURFACE_SIZE = len(_MARKS) + len(_ENDINGS) + len(_LISTS)
 
@@ -157,19 +159,39 @@ class TreeReader:
         }
         (logits,) = self._session.run(None, inputs)
         labels = labels_from(logits[0], (states != 0).any(axis=1))
-        return _after_that(labels, [prompt[start:end].lower() for start, end in words])
+        return _after_that(labels, prompt, words)
 
 
-def _after_that(labels: Sequence[WordLabel], words: Sequence[str]) -> list[WordLabel]:
-    """Labels in which an action that begins with "after that" follows: the network often takes it for
-    one that comes before, as in "after walking"."""
-    found = list(labels)
-    for k, label in enumerate(labels):
-        start = k + (words[k] == "and")
-        back = words[start : start + 1] == ["after"] and words[start + 1 : start + 2] in _BACK_WORDS
-        if label.relation == "before" and back:
-            found[k] = replace(label, relation="then")
+def _after_that(labels: Sequence[WordLabel], prompt: str, spans: Sequence[Span]) -> list[WordLabel]:
+    """Labels in which what "after that" and "after which" open is an action, and follows: the network
+    often takes it for one that comes before, as in "after walking", or sees none."""
+    found, words = list(labels), [prompt[start:end].lower() for start, end in spans]
+    for k in range(1, len(words) - 1):
+        if words[k] != "after" or words[k + 1] not in _BACK_WORDS:
+            continue
+        first = k - (words[k - 1] == "and")
+        if found[first].relation == "before":
+            found[first] = replace(found[first], relation="then")
+        elif _opens_action(labels, words, first, k, prompt[spans[first - 1][1] : spans[first][0]]):
+            found[first] = WordLabel("then", found[first].role or "time_order")
     return found
+
+
+def _opens_action(
+    labels: Sequence[WordLabel], words: Sequence[str], first: int, after: int, gap: str
+) -> bool:
+    """Whether the "after that" at `after`, or its "and" at `first`, opens an action that the network
+    did not see. Not at the end of a clause ("sits after that") nor before a noun ("after that step").
+
+    gap: what stands before it.
+    """
+    apart = first < after or words[after + 1] == "which" or any(mark in gap for mark in ",.;!?")
+    begun = any(
+        labels[k].relation and words[k] not in ("and", "then")
+        for k in range(after, min(after + _SOON, len(words)))
+    )
+    follows = after + 2 < len(words)
+    return apart and follows and first > 0 and not labels[first].relation and not begun
 
 
 def labels_from(logits: Float[np.ndarray, "w k"], known: Bool[np.ndarray, "w"]) -> list[WordLabel]:

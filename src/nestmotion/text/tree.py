@@ -89,6 +89,11 @@ class SemanticTree:
             node = self.nodes[node.parent]
         return node
 
+    @property
+    def form(self) -> tuple[tuple[int | None, int, int | None], ...]:
+        """Parent, level and order of every node: equal for trees that differ in their words alone."""
+        return tuple((node.parent, node.level, node.order) for node in self.nodes)
+
     def cut(self, depth: int) -> SemanticTree:
         """The tree down to a level, 1 (the sentence alone) to 5. Raises SettingsError outside that."""
         if not 1 <= depth <= len(LEVELS):

@@ -22,7 +22,7 @@ _AT_ONCE = 64
 _STORED_DEPTH = 4
 
 # Of what is kept; another number where older files must not be taken.
-_VERSION = 2
+_VERSION = 3
 
 # What of the nodes is kept, and how small. `valid` is True for all of them.
 _STORED = {
