@@ -112,7 +112,7 @@ def test_the_report_says_what_is_in_the_files(out):
     worse, better = "worse R-precision, top 3", "better MM distance, smoothness error"
     (row,) = (line for line in text.splitlines() if line.startswith("| no this |"))
     assert "-0.200 (-0.200 to -0.200)" in row
-    assert f"Without it: {worse}; {better}" in row
+    assert f"Against the whole: {worse}; {better}" in row
     (row,) = (line for line in text.splitlines() if line.startswith("| no that |"))
     assert row.endswith("No difference is shown: at this budget the piece brings nothing. |")
     assert "| measure nested | 3.0 | a laptop, 2 cores |  |" in text

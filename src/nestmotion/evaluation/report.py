@@ -283,7 +283,7 @@ def _said(better: Mapping[str, bool | None]) -> str:
     found = [f"worse {', '.join(worse)}"] * bool(worse) + [f"better {', '.join(gained)}"] * bool(gained)
     if not found:
         return "No difference is shown: at this budget the piece brings nothing."
-    return "Without it: " + "; ".join(found) + "."
+    return "Against the whole: " + "; ".join(found) + "."
 
 
 _PARTS: dict[str, Callable[[Results], Iterator[Block]]] = {
