@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nestmotion.evaluation.intervals import bootstrap_mean, holm, jackknife, paired_bootstrap
+from nestmotion.evaluation.intervals import (
+    bootstrap_mean,
+    bootstrap_ratio,
+    holm,
+    jackknife,
+    paired_bootstrap,
+)
 
 
 @pytest.fixture
@@ -29,6 +35,21 @@ def test_ninety_five_of_a_hundred_intervals_hold_the_truth(rng):
         e = bootstrap_mean(rng.exponential(2.0, size=100), rng, resamples=400)
         held += e.low <= 2.0 <= e.high
     assert 0.89 < held / 300 < 0.98
+
+
+def test_a_ratio_of_paired_values_is_surer_than_of_any(rng):
+    b = rng.exponential(2.0, size=200)
+    a = 0.9 * b + rng.normal(0.0, 0.05, size=200)
+    e = bootstrap_ratio(a, b, rng)
+    assert e.value == pytest.approx(a.mean() / b.mean())
+    assert 0.88 < e.low < e.value < e.high < 0.92
+    shuffled = bootstrap_ratio(rng.permutation(a), b, rng)
+    assert shuffled.high - shuffled.low > 10 * (e.high - e.low)
+
+
+def test_a_ratio_to_what_is_mostly_zero_is_finite(rng):
+    e = bootstrap_ratio(np.array([1.0, 1.0]), np.array([0.0, 2.0]), rng)
+    assert (e.value, e.low, e.high) == (1.0, 0.5, 1.0)
 
 
 def test_what_could_not_be_measured_is_left_out(rng):

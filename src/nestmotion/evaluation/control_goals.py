@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from nestmotion.evaluation.intervals import bootstrap_ratio
+
 __all__ = ["Goal", "goals", "values_of"]
 
 Rows = Sequence[Mapping[str, Any]]
@@ -76,13 +78,29 @@ def _raw(rows: Rows, measure: str, groups: Sequence[str]) -> float:
 
 
 def _ratio(text: str, rows: Rows, measure: str, limit: float, at_least: bool = False) -> Iterator[Goal]:
+    """Of the means over all groups; the interval over cases, each with all its groups."""
     made, free = (values_of(rows, measure, variant) for variant in ("exact", "free"))
-    if len(made) and len(free) and free.mean() > 0:
+    by_case = {variant: _case_means(rows, measure, variant) for variant in ("exact", "free")}
+    both = sorted(by_case["exact"].keys() & by_case["free"].keys())
+    if both and free.mean() > 0:
+        a, b = (np.array([by_case[variant][case] for case in both]) for variant in ("exact", "free"))
+        found = bootstrap_ratio(a, b, np.random.default_rng(0))
         ratio = float(made.mean() / free.mean())
         real = values_of(rows, measure, "real")
         beside = f"; real motion {real.mean():.3f}" if len(real) else ""
-        measured = f"{ratio:.3f} ({made.mean():.3f} against {free.mean():.3f}{beside})"
+        measured = (
+            f"{ratio:.3f} ({found.low:.3f} to {found.high:.3f}; {made.mean():.3f} against "
+            f"{free.mean():.3f}{beside})"
+        )
         yield Goal(text, measured, len(made), ratio >= limit if at_least else ratio <= limit)
+
+
+def _case_means(rows: Rows, measure: str, variant: str) -> dict[int, float]:
+    cases: dict[int, list[float]] = {}
+    for row in rows:
+        if row["variant"] == variant and row.get(measure) is not None:
+            cases.setdefault(row["case"], []).append(row[measure])
+    return {case: float(np.mean(values)) for case, values in cases.items()}
 
 
 def _timeline(rows: Rows) -> Iterator[Goal]:

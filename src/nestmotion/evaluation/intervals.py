@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-__all__ = ["Comparison", "Estimate", "bootstrap_mean", "holm", "jackknife", "paired_bootstrap"]
+__all__ = [
+    "Comparison",
+    "Estimate",
+    "bootstrap_mean",
+    "bootstrap_ratio",
+    "holm",
+    "jackknife",
+    "paired_bootstrap",
+]
 
 RESAMPLES = 2000
 JACKKNIFE_PARTS = 20
@@ -51,6 +59,21 @@ def bootstrap_mean(
         return Estimate(np.nan, np.nan, np.nan)
     low, high = np.percentile(_resampled_means(kept, rng, resamples), [2.5, 97.5])
     return Estimate(float(kept.mean()), float(low), float(high))
+
+
+def bootstrap_ratio(
+    a: Float[np.ndarray, "n"],
+    b: Float[np.ndarray, "n"],
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """Mean of a over mean of b with the percentile interval of cases resampled with both their values;
+    b is not negative, and resamples in which it is nothing but zero are left out."""
+    n = len(a)
+    weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
+    made, free = weights @ a, weights @ b
+    low, high = np.percentile(made[free > 0] / free[free > 0], [2.5, 97.5])
+    return Estimate(float(a.mean() / b.mean()), float(low), float(high))
 
 
 def jackknife(
