@@ -9,24 +9,41 @@ import pytest
 from nestmotion.cli import main
 from nestmotion.cli.scene_flags import scene_of_flags
 from nestmotion.core.errors import NestmotionError
+from nestmotion.generate import TextToMotion
 from nestmotion.generate.scene import Path, Prompt, Scene, Waypoint
 
 
-def _scene(text=None, scene=None, at=(), path=None, seconds=None, guidance=None, loop=False):
-    return scene_of_flags(text, scene, list(at), path, None, loop, False, seconds, guidance, 20.0)
+@pytest.fixture(scope="module")
+def model():
+    return TextToMotion.load()
 
 
-def test_flags_make_a_scene():
-    assert _scene("a person walks") is None
-    assert _scene("a person walks", at=["1:4 waves the right hand"], seconds=6) == Scene(
+def _scene(model, text=None, scene=None, at=(), path=None, seconds=None, guidance=None, by_turns=False):
+    return scene_of_flags(
+        text, scene, list(at), path, None, False, False, by_turns, seconds, guidance, model
+    )
+
+
+def test_flags_make_a_scene(model):
+    assert _scene(model, "a person walks") is None
+    assert _scene(model, "a person walks", at=["1:4 waves the right hand"], seconds=6) == Scene(
         (Prompt("a person walks", 0, 6), Prompt("waves the right hand", 1, 4)), 6
     )
-    assert _scene(at=[": walks", "2.5: sits down"], guidance=3) == Scene(
+    assert _scene(model, at=[": walks", "2.5: sits down"], guidance=3) == Scene(
         (Prompt("walks", strength=3), Prompt("sits down", 2.5, strength=3))
     )
-    assert _scene("a person walks", path="0,0 0,3 -2,4.5@6") == Scene(
+    assert _scene(model, "a person walks", path="0,0 0,3 -2,4.5@6") == Scene(
         (Prompt("a person walks"),), path=Path((Waypoint(0, 0), Waypoint(0, 3), Waypoint(-2, 4.5, 6)))
     )
+
+
+def test_turns_go_along_a_path(model):
+    text = "a person walks, then runs"
+    scene = _scene(model, text, path="0,0 0,3", seconds=4, guidance=3, by_turns=True)
+    assert [p.text for p in scene.prompts] == ["a person walks", "a person runs"]
+    assert {p.strength for p in scene.prompts} == {3}
+    assert scene.prompts[-1].end_s == scene.seconds == 4
+    assert scene.path == Path((Waypoint(0, 0), Waypoint(0, 3)))
 
 
 @pytest.mark.parametrize(
@@ -46,11 +63,19 @@ def test_flags_make_a_scene():
             {"text": "walks", "scene": "scene.json"},
             "--scene says everything; leave the text and the flags that describe a scene out",
         ),
+        (
+            {"text": "walks, then sits", "by_turns": True, "at": ["2: waves"]},
+            "--by-turns divides the time among the actions of a text; give a text and leave --at out",
+        ),
+        (
+            {"by_turns": True},
+            "--by-turns divides the time among the actions of a text; give a text and leave --at out",
+        ),
     ],
 )
-def test_mistakes_are_named(asked, message):
+def test_mistakes_are_named(model, asked, message):
     with pytest.raises(NestmotionError) as error:
-        _scene(**asked)
+        _scene(model, **asked)
     assert str(error.value) == message
 
 

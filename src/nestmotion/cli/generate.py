@@ -29,6 +29,7 @@ def run(
     start_from: Path | None = None,
     loop: bool = False,
     in_place: bool = False,
+    by_turns: bool = False,
     seconds: float | None = None,
     seed: int = 0,
     samples: int = 1,
@@ -55,6 +56,8 @@ def run(
         start_from: Motion file at whose end the new motion begins.
         loop: Let the end join the beginning without a seam.
         in_place: Keep the person over one place, as on a treadmill.
+        by_turns: Make the actions of the text one after another, each in a stretch of time of its own:
+            sequences are found better, and take longer to make.
         seconds: Length, 1 to 10 seconds (a scene: to 600); judged from the text when not given.
         seed: The same seed gives the same motion.
         samples: How many motions; walk.glb becomes walk-0.glb, walk-1.glb, ...
@@ -79,7 +82,7 @@ def run(
         check_map_output(file, force)
     model = TextToMotion.load(bundle, threads)
     asked = scene_of_flags(
-        text, scene, at, path, start_from, loop, in_place, seconds, guidance, model.bundle.fps
+        text, scene, at, path, start_from, loop, in_place, by_turns, seconds, guidance, model
     )
     if asked is not None:
         if explain is not None:

@@ -6,8 +6,10 @@ import re
 from pathlib import Path as FilePath
 
 from nestmotion.core.errors import SceneError, SettingsError
+from nestmotion.generate import TextToMotion
 from nestmotion.generate.scene import Path, Prompt, Scene, Waypoint
 from nestmotion.generate.scene_file import load_on_ours, load_scene
+from nestmotion.generate.turns import prompts_by_turns
 
 __all__ = ["scene_of_flags"]
 
@@ -24,26 +26,34 @@ def scene_of_flags(
     start_from: FilePath | None,
     loop: bool,
     in_place: bool,
+    by_turns: bool,
     seconds: float | None,
     guidance: float | None,
-    fps: float,
+    model: TextToMotion,
 ) -> Scene | None:
-    """The scene that is asked for; None for a text alone. fps: the model's.
+    """The scene that is asked for; None for a text alone.
 
     Raises SettingsError for flags that exclude each other, SceneError or FormatError for what they say.
     """
     if scene is not None:
-        if text is not None or at or path or start_from or loop or in_place or seconds is not None:
+        flags = (text is not None, at, path, start_from, loop, in_place, by_turns)
+        if any(flags) or seconds is not None:
             raise SettingsError(
                 "--scene says everything; leave the text and the flags that describe a scene out"
             )
-        return load_scene(scene, fps)
-    if not (at or path or start_from or loop or in_place):
+        return load_scene(scene, model.bundle.fps)
+    if by_turns and (at or text is None):
+        raise SettingsError(
+            "--by-turns divides the time among the actions of a text; give a text and leave --at out"
+        )
+    if not (at or path or start_from or loop or in_place or by_turns):
         if text is None:
             raise SettingsError('no text given; say what the person does, e.g. "a person waves"')
         return None
     prompts = [_prompt(one, guidance) for one in at]
-    if text is not None:
+    if by_turns and text is not None:
+        prompts = list(prompts_by_turns(model, text, seconds, guidance))
+    elif text is not None:
         ends = [p.end_s for p in prompts if p.end_s is not None]
         end = seconds if seconds is not None else max(ends, default=None) if prompts else None
         prompts.insert(0, Prompt(text, 0.0, end, strength=guidance))
@@ -51,7 +61,7 @@ def scene_of_flags(
         tuple(prompts),
         seconds,
         path=None if path is None else _path(path),
-        start_from=None if start_from is None else load_on_ours(start_from, fps),
+        start_from=None if start_from is None else load_on_ours(start_from, model.bundle.fps),
         in_place=in_place,
         loop=loop,
     )

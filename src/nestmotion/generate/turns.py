@@ -1,0 +1,92 @@
+"""A sentence of several actions as prompts one after another, a stretch of time for each."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nestmotion.generate.prompt import check_prompt
+from nestmotion.generate.scene import Prompt
+from nestmotion.text import SemanticTree, lexicon
+from nestmotion.text.tree import Node
+
+if TYPE_CHECKING:
+    from nestmotion.generate.pipeline import TextToMotion
+
+__all__ = ["prompts_by_turns", "turn_texts"]
+
+# An action is given so long at least when the length is judged from the text.
+EASY_S = 1.5
+# With less than this for each, a sentence stays one prompt.
+SHORTEST_S = 1.0
+
+_JOINTS = lexicon.THEN | lexicon.BEFORE | lexicon.AFTER | lexicon.LINKS
+_BACK = ("that", "which", "this")
+_WORD = re.compile(r"[\w'&-]+")
+
+
+def prompts_by_turns(
+    model: TextToMotion, text: str, seconds: float | None = None, strength: float | None = None
+) -> tuple[Prompt, ...]:
+    """The prompts of a scene in which the actions of a text follow one another as its tree says.
+
+    Actions of one turn ("while") stay together. Turns divide `seconds` (judged from the text when
+    None) in proportion to the length that each would have alone; a text of one action, or of more than
+    there is time for, is one prompt. Raises PromptError as `TextToMotion.generate` does.
+    """
+    prompt = check_prompt(text, model.encoder)
+    texts = turn_texts(model.read_tree(prompt, model.encoder.encode([prompt])))
+    if seconds is None:
+        seconds = max(model.predict_seconds(prompt), EASY_S * len(texts))
+    if len(texts) < 2 or seconds < SHORTEST_S * len(texts):
+        return (Prompt(prompt, 0.0, seconds, strength=strength),)
+    alone = np.array([model.predict_seconds(one) for one in texts])
+    # What is left beside the least that each has is divided.
+    lengths = SHORTEST_S + (seconds - SHORTEST_S * len(texts)) * alone / alone.sum()
+    frames = np.round(np.cumsum(lengths) * model.bundle.fps)
+    edges = [0.0, *(float(f) / model.bundle.fps for f in frames[:-1]), seconds]
+    return tuple(
+        Prompt(one, start, end, strength=strength)
+        for one, (start, end) in zip(texts, itertools.pairwise(edges), strict=True)
+    )
+
+
+def turn_texts(tree: SemanticTree) -> list[str]:
+    """What is done in each turn, as a sentence with a subject: that of the turn or the text's first."""
+    turns: dict[int, list[Node]] = {}
+    order = 0
+    for action in tree.actions:
+        # "bends down to pick something up" is one movement.
+        if action.order is not None and not action.text.lower().startswith("to "):
+            order = action.order
+        turns.setdefault(order, []).append(action)
+    agents = [phrase for phrase in tree.phrases if phrase.role == "agent"]
+    subject = agents[0].text if agents else "a person"
+    found = []
+    for order in sorted(turns):
+        ids = {action.id for action in turns[order]}
+        what = _without_joint(" ".join(action.text.strip(" ,.;:!?") for action in turns[order]))
+        named = any(phrase.parent in ids for phrase in agents) or _begins_with_someone(what)
+        found.append(what if named else f"{subject} {what}")
+    return found or [tree.prompt]
+
+
+def _begins_with_someone(text: str) -> bool:
+    """ "he jumps" and "the tall man jumps", not "throws it"."""
+    words = [word.lower() for word in _WORD.findall(text)[:3]]
+    begins = words[:1] if words[:1] and words[0] not in ("a", "an", "the") else words
+    return any(word in lexicon.AGENTS for word in begins)
+
+
+def _without_joint(text: str) -> str:
+    """Without the words that join it to what was before: "and then sits" is "sits"."""
+    last = ""
+    for word in _WORD.finditer(text):
+        lower = word[0].lower()
+        if lower not in _JOINTS and not (last in lexicon.AFTER and lower in _BACK):
+            return text[word.start() :]
+        last = lower
+    return text

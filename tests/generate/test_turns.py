@@ -1,0 +1,72 @@
+"""A sentence of several actions, one after another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nestmotion.core.errors import PromptError
+from nestmotion.generate import TextToMotion
+from nestmotion.generate.scene import Scene
+from nestmotion.generate.turns import prompts_by_turns, turn_texts
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TextToMotion.load()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "a person walks forward, sits down, then stands up again",
+            ["a person walks forward", "a person sits down", "a person stands up again"],
+        ),
+        (
+            "The man walks. After that he jumps, after which the man is dancing",
+            ["The man walks", "he jumps", "the man is dancing"],
+        ),
+        ("walks forward and then turns around", ["a person walks forward", "a person turns around"]),
+        # What is done at once is one turn, and what is done first comes first.
+        ("a person walks while waving", ["a person walks while waving"]),
+        ("he sits after walking", ["he walking", "he sits"]),
+        # A purpose is no turn of its own.
+        (
+            "a person bends down to pick something up, then throws it",
+            ["a person bends down to pick something up", "a person throws it"],
+        ),
+        ("", [""]),
+    ],
+)
+def test_each_turn_is_a_sentence(model, text, expected):
+    assert turn_texts(model.read_tree(text, model.encoder.encode([text]))) == expected
+
+
+def test_turns_divide_the_time(model):
+    text = "a person walks forward, sits down, then stands up again"
+    prompts = prompts_by_turns(model, text, 6.0, strength=2.5)
+    assert [p.start_s for p in prompts[1:]] == [p.end_s for p in prompts[:-1]]
+    assert (prompts[0].start_s, prompts[-1].end_s) == (0, 6)
+    assert {p.strength for p in prompts} == {2.5}
+    for p in prompts:
+        assert p.end_s - p.start_s >= 1
+        assert p.start_s * 20 == round(p.start_s * 20)
+    assert prompts_by_turns(model, text)[-1].end_s >= 4.5
+
+
+def test_a_text_of_one_turn_or_without_time_for_more_stays_whole(model):
+    for text, seconds in (("a person walks forward", 4.0), ("a person walks, sits, stands", 2.5)):
+        (prompt,) = prompts_by_turns(model, text, seconds)
+        assert (prompt.text, prompt.start_s, prompt.end_s) == (text, 0, seconds)
+    with pytest.raises(PromptError):
+        prompts_by_turns(model, " ")
+
+
+def test_who_sits_after_standing_stands_first(model):
+    """As one prompt the shipped model has this person half seated in the first frame."""
+    text = "a person stands still, then sits down on a chair"
+    motion = model.scene(Scene(prompts_by_turns(model, text, 6.0), 6.0), seed=0).motion
+    height = motion.joint_m("pelvis")[:, 1]
+    assert height[0] > 0.75
+    assert np.median(height[-20:]) < 0.62
