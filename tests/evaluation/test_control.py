@@ -120,13 +120,31 @@ def test_minutes_are_compared_with_the_first():
     def minute(k: int, slide: float, memory: float) -> list[dict]:
         whole = {"seconds_made": 60.0, "clock_s": 6.0, "processor_s": 5.0, "memory": memory}
         part = {"top3": 0.5, "foot_slide": slide, "jump_rate": 0.0}
-        group = {"group": f"minute {k}"}
+        group = {"group": f"minute {k}", "case": 0}
         return [group | {"variant": "whole"} | whole, group | {"variant": "stream"} | part]
 
     found = [g.met for g in goals({"minutes": minute(1, 1.0, 300.0) + minute(2, 1.05, 309.0)})]
     assert found == [True, True, True, True, True]
     found = [g.met for g in goals({"minutes": minute(1, 1.0, 300.0) + minute(2, 1.2, 311.0)})]
     assert found == [True, False, True, False, True]
+
+
+def test_minutes_are_compared_stream_by_stream():
+    def rows(case: int, minute: int, top3: float, slide: float) -> list[dict]:
+        about = {"case": case, "group": f"minute {minute}"}
+        text = {"variant": "stream", "top3": top3, "foot_slide": slide, "jump_rate": 0.0}
+        spent = {"seconds_made": 60.0, "clock_s": 6.0, "processor_s": 6.0}
+        return [about | text, about | {"variant": "whole"} | spent]
+
+    streams = [*rows(0, 1, 0.8, 1.0), *rows(1, 1, 0.8, 2.0)]
+    streams += [*rows(0, 2, 0.6, 1.05), *rows(1, 2, 0.6, 2.1)]
+    found = {g.text: g for g in goals({"minutes": streams})}
+    slide = found["foot slide of minute 2 at most 10% worse than of minute 1"]
+    assert (slide.measured, slide.met) == ("1.575 against 1.5 (+5% worse, +5% to +5%)", True)
+    match = found["text match of minute 2 at most 10% worse than of minute 1"]
+    assert (match.measured, match.met) == ("0.6 against 0.8 (+25% worse, +25% to +25%)", False)
+    jumps = found["jump rate of minute 2 at most 10% worse than of minute 1"]
+    assert (jumps.measured, jumps.met) == ("0 against 0 (+0% worse)", True)
 
 
 def test_values_leave_out_what_was_not_measured():

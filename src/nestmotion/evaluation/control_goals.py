@@ -147,13 +147,30 @@ def _minutes(rows: Rows) -> Iterator[Goal]:
         ("jump_rate", "jump rate"),
     ):
         a, b = (values_of(rows, measure, "stream", m).mean() for m in (first, last))
-        worse = (a - b if measure == "top3" else b - a) / a if a else float(b > a)
+        sign = -1 if measure == "top3" else 1
+        worse = sign * (b / a - 1) if a else float(b > a)
+        said = f"{100 * worse:+.0f}% worse{_interval(rows, measure, first, last)}"
         yield Goal(
             f"{label} of minute {count} at most 10% worse than of minute 1",
-            f"{b:.4g} against {a:.4g} ({100 * worse:+.0f}% worse)",
+            f"{b:.4g} against {a:.4g} ({said})",
             len(values_of(rows, measure, "stream", last)),
             bool(worse <= 0.1),
         )
+
+
+def _interval(rows: Rows, measure: str, first: str, last: str) -> str:
+    """How much worse the last minute is, 95%, over streams; nothing of a single stream."""
+    by_case = [
+        _case_means([row for row in rows if row["group"] == minute], measure, "stream")
+        for minute in (last, first)
+    ]
+    both = sorted(by_case[0].keys() & by_case[1].keys())
+    b, a = (np.array([values[case] for case in both]) for values in by_case)
+    if len(both) < 2 or not a.any():
+        return ""
+    found = bootstrap_ratio(b, a, np.random.default_rng(0))
+    ends = sorted((-1 if measure == "top3" else 1) * 100 * (end - 1) for end in (found.low, found.high))
+    return f", {ends[0]:+.0f}% to {ends[1]:+.0f}%"
 
 
 def _edit(rows: Rows) -> Iterator[Goal]:
