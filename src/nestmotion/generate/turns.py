@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["prompts_by_turns", "turn_texts"]
 
 # An action is given so long at least when the length is judged from the text.
-EASY_S = 1.5
+_EASY_S = 1.5
 # With less than this for each, a sentence stays one prompt.
-SHORTEST_S = 1.0
+_SHORTEST_S = 1.0
 
 _JOINTS = lexicon.THEN | lexicon.BEFORE | lexicon.AFTER | lexicon.LINKS
 _BACK = ("that", "which", "this")
@@ -40,12 +40,12 @@ def prompts_by_turns(
     prompt = check_prompt(text, model.encoder)
     texts = turn_texts(model.read_tree(prompt, model.encoder.encode([prompt])))
     if seconds is None:
-        seconds = max(model.predict_seconds(prompt), EASY_S * len(texts))
-    if len(texts) < 2 or seconds < SHORTEST_S * len(texts):
+        seconds = max(model.predict_seconds(prompt), _EASY_S * len(texts))
+    if len(texts) < 2 or seconds < _SHORTEST_S * len(texts):
         return (Prompt(prompt, 0.0, seconds, strength=strength),)
     alone = np.array([model.predict_seconds(one) for one in texts])
     # What is left beside the least that each has is divided.
-    lengths = SHORTEST_S + (seconds - SHORTEST_S * len(texts)) * alone / alone.sum()
+    lengths = _SHORTEST_S + (seconds - _SHORTEST_S * len(texts)) * alone / alone.sum()
     frames = np.round(np.cumsum(lengths) * model.bundle.fps)
     edges = [0.0, *(float(f) / model.bundle.fps for f in frames[:-1]), seconds]
     return tuple(
