@@ -19,8 +19,10 @@ export function setToken(value) {
 
 // Asks for a token when the server needs one; set by the page.
 export const ask = {token: async () => null};
+let asking = null; // one question for all requests that are waiting
 
 async function send(path, {method = 'GET', body} = {}) {
+  const sent = token;
   const headers = token ? {authorization: `Bearer ${token}`} : {};
   if (body !== undefined) headers['content-type'] = 'application/json';
   let reply;
@@ -30,7 +32,10 @@ async function send(path, {method = 'GET', body} = {}) {
     throw new ServerError(0, {code: 'away', message: 'the server does not answer; is it still running?'});
   }
   if (reply.status === 401) {
-    const given = await ask.token();
+    // Sent before a token was given, answered after: not asked for again.
+    if (token !== sent) return send(path, {method, body});
+    asking ??= ask.token().finally(() => { asking = null; });
+    const given = await asking;
     if (given) {
       setToken(given);
       return send(path, {method, body});
