@@ -41,8 +41,8 @@ class Comparison:
 
 
 def _resampled_means(
-    values: Float[np.ndarray, "n"], rng: np.random.Generator, resamples: int
-) -> Float[np.ndarray, "r"]:
+    values: Float[np.ndarray, "n *k"], rng: np.random.Generator, resamples: int
+) -> Float[np.ndarray, "r *k"]:
     n = len(values)
     # Weights of a resample are multinomial: n clips drawn with replacement.
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples) @ values / n
@@ -69,10 +69,8 @@ def bootstrap_ratio(
 ) -> Estimate:
     """Mean of a over mean of b with the percentile interval of cases resampled with both their values;
     b is not negative, and resamples in which it is nothing but zero are left out."""
-    n = len(a)
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
-    made, free = weights @ a, weights @ b
-    low, high = np.percentile(made[free > 0] / free[free > 0], [2.5, 97.5])
+    above, below = _resampled_means(np.stack((a, b), axis=1), rng, resamples).T
+    low, high = np.percentile(above[below > 0] / below[below > 0], [2.5, 97.5])
     return Estimate(float(a.mean() / b.mean()), float(low), float(high))
 
 

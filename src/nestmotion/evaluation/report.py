@@ -194,10 +194,13 @@ def _depth(results: Results) -> Iterator[Block]:
 
 
 def _listed_tasks(part: str, label: str, of: Callable[[Finished], str]) -> Callable:
-    """One row a task: what sets it apart, then the main measures."""
+    """One row a task: what sets it apart, then the main measures. Nothing while all tasks that have
+    run are alike in that, such as those that the main comparison shares with the official split."""
 
     def make(results: Results) -> Iterator[Block]:
         done = [one for one in results.part(part) if one.facts["kind"] == "measure"]
+        if len({of(one) for one in done}) < 2:
+            return
         rows = [
             [of(one), one.facts["model"], *(_cell(one.measures[name]) for name in _SHORT)]
             for one in done
@@ -221,6 +224,10 @@ def _spread(done: Sequence[Finished]) -> Iterator[Block]:
         rows.append([model, *cells])
     yield Text("Mean and standard deviation:")
     yield Table(["model", *(LABELS[name][0] for name in _SHORT)], rows)
+
+
+def _share(one: Finished) -> str:
+    return f"{100 * one.facts['share']:g}% ({one.facts['epochs']} epochs)"
 
 
 def _test_fold(one: Finished) -> str:
@@ -293,7 +300,7 @@ _PARTS: dict[str, Callable[[Results], Iterator[Block]]] = {
         "structure", ("structure", "sentence", STRUCTURES), ("actions", "actions", ACTIONS)
     ),
     "depth": _depth,
-    "few": _listed_tasks("few", "share of groups", lambda one: f"{100 * one.facts['share']:g}%"),
+    "few": _listed_tasks("few", "share of groups", _share),
     "long": _long,
     "seeds": _listed_tasks("seeds", "seed", lambda one: str(one.facts["seed"])),
     "folds": _listed_tasks("folds", "test fold", _test_fold),

@@ -24,7 +24,6 @@ _EASY_S = 1.5
 _SHORTEST_S = 1.0
 
 _JOINTS = lexicon.THEN | lexicon.BEFORE | lexicon.AFTER | lexicon.LINKS
-_BACK = ("that", "which", "this")
 _WORD = re.compile(r"[\w'&-]+")
 
 
@@ -86,7 +85,7 @@ def _without_joint(text: str) -> str:
     last = ""
     for word in _WORD.finditer(text):
         lower = word[0].lower()
-        if lower not in _JOINTS and not (last in lexicon.AFTER and lower in _BACK):
+        if lower not in _JOINTS and not (last in lexicon.AFTER and lower in lexicon.BACK):
             return text[word.start() :]
         last = lower
     return text

@@ -12,6 +12,7 @@ __all__ = [
     "AGENTS",
     "AIMS",
     "ALWAYS_DESCRIBED",
+    "BACK",
     "BEFORE",
     "BODY_PARTS",
     "CONNECTIVES",
@@ -215,6 +216,8 @@ THEN = _words(
 WHILE = _words("while whilst as when simultaneously meanwhile during whist wile")
 BEFORE = _words("before prior")
 AFTER = _words("after once following")
+# What "after" points back with: "after that", "after which".
+BACK = _words("that which this wards")
 LINKS = _words("and but or & so nor plus because since by")
 WITH = _words("with w/ having wit wth woth qith")
 

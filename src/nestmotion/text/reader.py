@@ -60,8 +60,6 @@ _LISTS = (
     lexicon.PREPOSITIONS,
     lexicon.COUNTS | lexicon.COUNTED,
 )
-# What "after" points back with: "after that", "after which".
-_BACK_WORDS = ("that", "which", "this", "wards")
 # An action that the network sees begins within so many words from there, subject and all.
 _SOON = 4
 
@@ -167,7 +165,7 @@ def _after_that(labels: Sequence[WordLabel], prompt: str, spans: Sequence[Span])
     often takes it for one that comes before, as in "after walking", or sees none."""
     found, words = list(labels), [prompt[start:end].lower() for start, end in spans]
     for k in range(1, len(words) - 1):
-        if words[k] != "after" or words[k + 1] not in _BACK_WORDS:
+        if words[k] != "after" or words[k + 1] not in lexicon.BACK:
             continue
         first = k - (words[k - 1] == "and")
         if found[first].relation == "before":
