@@ -1,13 +1,13 @@
 """Contact sheets of the prompts in nestmotion.evaluation.prompts: what a bundle makes of each.
 
-    python benchmarks/contact_sheets.py OUT [BUNDLE ...] [--seconds 6] [--seed 0] [--raw | --both]
-        [--references CORPUS]
+    python benchmarks/contact_sheets.py OUT [BUNDLE ...] [--seconds 6] [--seed 0]
+        [--raw | --both | --by-turns] [--references CORPUS]
 
 Writes OUT/NAME-1.png, OUT/NAME-2.png and so on for each bundle (the default one when none is named),
-twelve rows a page. --raw: without post-processing; --both: every motion without and, below, with it.
-Nothing is chosen: the first sample of the seed. --references: OUT/reference-1.png and so on as well,
-for each prompt the clip of the corpus whose caption is nearest by sentence vectors among those that
-name the same sides.
+twelve rows a page. --raw: without post-processing; --both: every motion without and, below, with it;
+--by-turns: the actions of a prompt one after another. Nothing is chosen: the first sample of the seed.
+--references: OUT/reference-1.png and so on as well, for each prompt the clip of the corpus whose
+caption is nearest by sentence vectors among those that name the same sides.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from nestmotion.evaluation.contact_sheet import contact_sheet
 from nestmotion.evaluation.prompts import PROMPTS
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.postprocess import postprocess
+from nestmotion.generate.scene import Scene
+from nestmotion.generate.turns import prompts_by_turns
 from nestmotion.text.mirror import mirror_text
 
 ROWS = 12
@@ -31,6 +33,10 @@ ROWS = 12
 def rows(model: TextToMotion, seconds: float, seed: int, ways: tuple[str, ...]):
     """Motion and title of every row."""
     for prompt in PROMPTS:
+        if ways == ("by turns",):
+            scene = Scene(prompts_by_turns(model, prompt, seconds), seconds)
+            yield model.scene(scene, seed).motion, prompt
+            continue
         raw = model.generate(prompt, seconds, seed, postprocess=False)[0]
         for way in ways:
             motion = raw if way == "raw" else postprocess(raw)
@@ -75,6 +81,7 @@ def main() -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--raw", dest="ways", action="store_const", const=("raw",))
     which.add_argument("--both", dest="ways", action="store_const", const=("raw", "processed"))
+    which.add_argument("--by-turns", dest="ways", action="store_const", const=("by turns",))
     options = parser.parse_args()
 
     options.out.mkdir(parents=True, exist_ok=True)

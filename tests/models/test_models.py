@@ -209,7 +209,8 @@ def test_a_padded_clip_is_as_it_is_alone(name, frames):
         for key in NODES:
             alone[key] = alone[key][:, : len(tree)]
         found = _denoise(model, **alone)
-        assert (found.clean[0] - padded.clean[row, :short]).abs().max() < 1e-5
+        # Other sizes are multiplied in another order, which rounds values of up to 5 otherwise.
+        assert (found.clean[0] - padded.clean[row, :short]).abs().max() < 5e-5
         cut = padded.alignment[row, : len(tree), : short // PATCH]
         tokens = -(-frames // PATCH)
         assert (found.alignment[0] - cut)[:, :tokens].abs().max() < 1e-5

@@ -10,6 +10,7 @@ from torch import nn
 
 from nestmotion.models import MODELS
 from nestmotion.training.config import OptimizerConfig
+from nestmotion.training.muon import Muon, orthogonal
 from nestmotion.training.optimizer import Optimizer, build_optimizer
 from synthetic_batches import changed_model
 
@@ -61,7 +62,7 @@ def test_every_parameter_is_in_exactly_one_part(name, config):
     assert len(held) == len(set(held))
     assert set(held) == {id(p) for p in model.parameters()}
     kinds = [type(part) for part in optimizer.parts]
-    assert kinds == [torch.optim.AdamW, torch.optim.Muon][: 1 + bool(config.muon_rate)]
+    assert kinds == [torch.optim.AdamW, Muon][: 1 + bool(config.muon_rate)]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -153,3 +154,33 @@ def test_weight_decay_and_betas_are_those_of_the_settings():
     parts = build_optimizer(_net(), config).parts
     assert [part.param_groups[0]["weight_decay"] for part in parts] == [0.03, 0.03]
     assert parts[0].param_groups[0]["betas"] == (0.9, 0.99)
+
+
+def test_muon_does_what_that_of_torch_does():
+    """Which multiplies in bfloat16: two or three digits agree."""
+    ours, theirs = ([nn.Parameter(torch.eye(5, 3)), nn.Parameter(torch.ones(4, 6))] for _ in range(2))
+    own = Muon(ours, 0.05, 0.1, 3)
+    oracle = torch.optim.Muon(
+        theirs, lr=0.05, weight_decay=0.1, ns_steps=3, adjust_lr_fn="match_rms_adamw"
+    )
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(4):
+        for a, b in zip(ours, theirs, strict=True):
+            a.grad = torch.randn(a.shape, generator=generator)
+            b.grad = a.grad.clone()
+        own.step()
+        oracle.step()
+    for a, b in zip(ours, theirs, strict=True):
+        assert (a - b).abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (6, 6)])
+def test_an_orthogonal_update_keeps_directions_and_evens_sizes(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    found = orthogonal(matrix, 8)
+    left, size, right = torch.linalg.svd(matrix, full_matrices=False)
+    assert torch.linalg.svdvals(found).max() < 1.3
+    assert torch.linalg.svdvals(found).min() > 0.6
+    turned = left.T @ found @ right.T
+    assert (turned - turned.diagonal().diag()).abs().max() < 1e-3
+    assert len(size) == min(shape)

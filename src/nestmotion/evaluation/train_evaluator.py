@@ -37,6 +37,7 @@ from nestmotion.training.checkpoint import Progress, load_checkpoint, save_check
 from nestmotion.training.config import OptimizerConfig
 from nestmotion.training.loop import learning_rate_share
 from nestmotion.training.optimizer import Optimizer
+from nestmotion.training.precision import bfloat16_pays
 from nestmotion.training.run_folder import RunLog
 
 __all__ = [
@@ -64,7 +65,8 @@ class EvaluatorConfig:
     more_captions: file of JSON lines with `captions` of clips whose motion is not in the corpus, none
         by default; the text side learns from them which captions say the same.
     text_encoder: "default" for that of the bundle in the package, or the folder of a bundle.
-    bfloat16: run matrix products in bfloat16. checkpoint_minutes: least time between checkpoints.
+    bfloat16: run matrix products in bfloat16, where that is faster.
+    checkpoint_minutes: least time between checkpoints.
     """
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -114,6 +116,7 @@ def write_evaluator_config(run: Path, config: EvaluatorConfig) -> None:
 class _Trainer:
     def __init__(self, config: EvaluatorConfig, data: EvaluatorData) -> None:
         self.config, self.data = config, data
+        self.bfloat16 = config.bfloat16 and bfloat16_pays("cpu")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.network = EvaluatorNetwork(config.network)
@@ -132,7 +135,7 @@ class _Trainer:
         self.total_steps = config.epochs * data.batches_per_epoch(config.batch_size)
 
     def _embed(self, network: EvaluatorNetwork, batch: EvaluatorBatch) -> tuple[Tensor, Tensor]:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             motions = network.motion(batch.inputs, batch.frames_valid)
             return _embed_texts(network, batch.texts), motions
 

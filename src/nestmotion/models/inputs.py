@@ -33,6 +33,10 @@ class Condition:
     def to(self, device: str) -> Condition:
         return Condition(*(getattr(self, f.name).to(device) for f in fields(self)))
 
+    def rows(self, which: Int[Tensor, "r"]) -> Condition:
+        """The texts of these rows."""
+        return Condition(*(getattr(self, f.name)[which] for f in fields(self)))
+
     def tensors(self) -> dict[str, Tensor]:
         """By name, in order."""
         return {f.name: getattr(self, f.name) for f in fields(self)}

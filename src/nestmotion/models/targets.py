@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from nestmotion.models.inputs import Condition
@@ -35,6 +35,16 @@ class Targets:
             self.known.to(device),
             self.condition.to(device),
             self.turns.to(device),
+        )
+
+    def rows(self, which: Int[Tensor, "r"]) -> Targets:
+        """The batch of these rows."""
+        return Targets(
+            self.features[which],
+            self.valid[which],
+            self.known[which],
+            self.condition.rows(which),
+            self.turns[which],
         )
 
     def __len__(self) -> int:

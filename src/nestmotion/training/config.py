@@ -54,7 +54,7 @@ class DataConfig:
 class OptimizerConfig:
     """AdamW and its schedule: linear warm-up, then constant, then cosine to zero over the last share.
 
-    muon_rate: learning rate of the inner weight matrices under Muon (Jordan 2024; torch.optim.Muon),
+    muon_rate: learning rate of the inner weight matrices under Muon (Jordan 2024; training/muon.py),
         which turns a step's update into an orthogonal one; 0 leaves them to AdamW like all else.
     ema_decay: of the averaged weights that are exported.
     """
@@ -77,8 +77,9 @@ class TrainConfig:
         the name of a BERT to build one from (all-MiniLM-L6-v2 needs no network), for which a reader
         of trees must then be taught (nestmotion train-reader).
     start_from: run whose averaged weights to begin with; parts it lacks begin afresh. "" for none.
-    bfloat16: run the network's matrix products in bfloat16 (losses stay float32).
-    threads: CPU threads; one is often fastest for models of this size.
+    bfloat16: run the network's matrix products in bfloat16 (losses stay float32), where that is faster.
+    threads: CPU threads of each process; one is often fastest for models of this size.
+    processes: processes that share every batch, for several cores; contrasts are drawn within a share.
     checkpoint_minutes: least time between checkpoints.
     validate_epochs: epochs between validations.
     """
@@ -96,5 +97,6 @@ class TrainConfig:
     device: str = "cpu"
     bfloat16: bool = True
     threads: int = 1
+    processes: int = 1
     checkpoint_minutes: float = 3.0
     validate_epochs: int = 5

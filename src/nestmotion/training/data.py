@@ -140,14 +140,17 @@ class TrainingData:
         self.narrated_weights = _prefer_rare(self.narrated)
 
     def _read_texts(self, encoder: TextEncoder, reader: TreeReader, cache: Path | None) -> TextLibrary:
-        every = (self.captioned, self.validation, self.bare, self.composed, self.composed_validation)
+        every = (self.captioned, self.validation, self.composed, self.composed_validation)
         depth = self.network.semantic_depth
         texts = {_NO_TEXT}.union(*map(_texts_of, every))
         library = read_texts(sorted(texts), encoder, reader, depth, cache)
-        told = sorted(_texts_of(self.narrated) - texts)
-        if not told:
-            return library
-        return library.joined(read_texts(told, encoder, reader, depth, cache))
+        # Kept apart on disk, so that what is there need not be read again when one of them changes.
+        for items in (self.narrated, self.bare):
+            more = _texts_of(items) - texts
+            if more:
+                library = library.joined(read_texts(sorted(more), encoder, reader, depth, cache))
+                texts |= more
+        return library
 
     def text_statistics(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
         """(mean, deviation) of the training captions' sentence vectors, and of nodes' vectors."""

@@ -18,6 +18,8 @@ from nestmotion.training.checkpoint import Progress, load_checkpoint, load_ema, 
 from nestmotion.training.config import OptimizerConfig, TrainConfig
 from nestmotion.training.data import TrainingData
 from nestmotion.training.optimizer import build_optimizer
+from nestmotion.training.parallel import Crew, run_together
+from nestmotion.training.precision import bfloat16_pays
 from nestmotion.training.run_folder import RunLog
 
 __all__ = ["learning_rate_share", "train"]
@@ -32,8 +34,9 @@ def learning_rate_share(step: int, total: int, config: OptimizerConfig) -> float
 
 
 class _Trainer:
-    def __init__(self, config: TrainConfig, data: TrainingData) -> None:
-        self.config, self.data = config, data
+    def __init__(self, config: TrainConfig, data: TrainingData, crew: Crew) -> None:
+        self.config, self.data, self.crew = config, data, crew
+        self.bfloat16 = config.bfloat16 and bfloat16_pays(config.device)
         # The global generator is seeded inside a fork and restored: nothing outside is disturbed.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -50,22 +53,23 @@ class _Trainer:
         self.loss = MotionLoss(
             config.loss, canonical_skeleton(), torch.tensor(n.mean), torch.tensor(n.std), data.fps
         ).to(config.device)
-        self.optimizer = build_optimizer(self.model, config.optimizer)
+        self.optimizer = build_optimizer(self.model, config.optimizer, crew)
         self.total_steps = config.epochs * data.batches_per_epoch(config.batch_size)
 
     def _terms(self, model: Denoiser, batch: Targets, generator: torch.Generator) -> dict[str, Tensor]:
         kind = self.config.device.split(":")[0]
-        with torch.autocast(kind, torch.bfloat16, enabled=self.config.bfloat16):
+        with torch.autocast(kind, torch.bfloat16, enabled=self.bfloat16):
             return model.loss_terms(batch, self.loss, generator)
 
     def step(self, batch: Targets, step: int) -> dict[str, float]:
         """One optimizer step; all randomness follows from the seed and the step's number."""
         c = self.config
         self.optimizer.scale_rates(learning_rate_share(step, self.total_steps, c.optimizer))
-        generator = torch.Generator().manual_seed(c.seed * 1_000_003 + step)
+        seed = c.seed * 1_000_003 + step + self.crew.rank * 1_000_000_007
+        generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(c.seed * 1_000_003 + step)  # dropout has no generator argument
-            terms = self._terms(self.model.train(), batch.to(c.device), generator)
+            torch.manual_seed(seed)  # dropout has no generator argument
+            terms = self._terms(self.model.train(), self.crew.share(batch).to(c.device), generator)
         if not bool(torch.isfinite(terms["total"])):
             raise TrainingError(
                 f"step {step + 1}: the loss is not a finite number; lower the learning rate or look at "
@@ -73,6 +77,7 @@ class _Trainer:
             )
         self.optimizer.zero_grad()
         terms["total"].backward()
+        self.crew.average_gradients(self.model)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), c.optimizer.clip_norm)
         self.optimizer.step()
         decay = min(c.optimizer.ema_decay, (1 + step) / (10 + step))
@@ -117,12 +122,26 @@ def train(
     `progress(step, total, terms)` is told of every step.
     Raises TrainingError when the loss is no number any more or there is no checkpoint to resume from.
     """
+
+    def work(crew: Crew) -> Progress:
+        return _train(_Trainer(config, data, crew), run, resume, progress, stop_after_steps)
+
     torch.set_num_threads(config.threads)
-    trainer = _Trainer(config, data)
+    return run_together(config.processes, work)
+
+
+def _train(
+    trainer: _Trainer,
+    run: Path,
+    resume: bool,
+    progress: Callable[[int, int, dict[str, float]], None],
+    stop_after_steps: int | None,
+) -> Progress:
+    config, data, leads = trainer.config, trainer.data, trainer.crew.leads
     done = Progress()
     if resume:
         done = load_checkpoint(run, trainer.model, trainer.ema, trainer.optimizer)
-    log = RunLog(run, done.step)
+    log = RunLog(run, done.step) if leads else None
     step, seconds, started = done.step, done.seconds, time.monotonic()
     last_save, first_step = started, done.step
     per_epoch = data.batches_per_epoch(config.batch_size)
@@ -132,8 +151,14 @@ def train(
 
     def save() -> Progress:
         state = Progress(step, step // per_epoch, elapsed())
-        save_checkpoint(run, trainer.model, trainer.ema, trainer.optimizer, state)
+        if leads:
+            save_checkpoint(run, trainer.model, trainer.ema, trainer.optimizer, state)
         return state
+
+    def end() -> Progress:
+        if log is not None:
+            log.close()
+        return save()
 
     def is_validated(epoch: int) -> bool:
         return epoch % config.validate_epochs == 0 or epoch == config.epochs
@@ -146,15 +171,14 @@ def train(
                 continue
             terms = trainer.step(batch, step)
             step += 1
-            progress(step, trainer.total_steps, terms)
-            log.training(step, epoch, elapsed(), terms)
-            if step % per_epoch == 0 and is_validated(epoch + 1):
-                log.validation(step, epoch + 1, elapsed(), trainer.validate())
+            if log is not None:
+                progress(step, trainer.total_steps, terms)
+                log.training(step, epoch, elapsed(), terms)
+                if step % per_epoch == 0 and is_validated(epoch + 1):
+                    log.validation(step, epoch + 1, elapsed(), trainer.validate())
             if stop_after_steps is not None and step - first_step >= stop_after_steps:
-                log.close()
-                return save()
+                return end()
             if time.monotonic() - last_save > 60 * config.checkpoint_minutes:
                 save()
                 last_save = time.monotonic()
-    log.close()
-    return save()
+    return end()

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from nestmotion.training.config import OptimizerConfig
+from nestmotion.training.muon import Muon
+from nestmotion.training.parallel import Crew
 
 __all__ = ["Optimizer", "build_optimizer"]
 
@@ -54,7 +56,11 @@ class Optimizer:
             part.load_state_dict({**part.state_dict(), "state": state})
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
+def build_optimizer(
+    model: nn.Module,
+    config: OptimizerConfig,
+    crew: Crew = Crew(),  # noqa: B008 (frozen)
+) -> Optimizer:
     """AdamW over all parameters, or Muon over the matrices inside Transformer blocks and AdamW over
     the rest (embeddings, heads, norms, biases)."""
     inner: list[nn.Parameter] = []
@@ -69,12 +75,5 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
     )
     if not inner:
         return Optimizer([adam])
-    # Updates scaled to the size AdamW's have, so that one weight decay suits both (Liu et al. 2025).
-    muon = torch.optim.Muon(
-        inner,
-        lr=config.muon_rate,
-        weight_decay=config.weight_decay,
-        adjust_lr_fn="match_rms_adamw",
-        ns_steps=_ITERATIONS,
-    )
+    muon = Muon(inner, config.muon_rate, config.weight_decay, _ITERATIONS, crew)
     return Optimizer([adam, muon])
