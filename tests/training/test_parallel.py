@@ -48,6 +48,19 @@ def test_one_process_that_ends_ends_the_training():
         run_together(2, work)
 
 
+def test_what_cannot_be_shared_is_refused(composed_data, config, tmp_path):
+    with pytest.raises(TrainingError) as error:
+        Crew(1, 2).share(targets().rows(torch.tensor([0, 1, 2])))
+    assert str(error.value) == (
+        "a batch of 3 is too small for 2 processes; use fewer processes or larger batches"
+    )
+    with pytest.raises(TrainingError, match="processes must be at least 1, not 0"):
+        run_together(0, lambda crew: None)
+    with pytest.raises(TrainingError) as error:
+        train(replace(config, processes=2, device="cuda"), composed_data, tmp_path)
+    assert str(error.value) == "several processes share the cores of a CPU; on cuda train with one"
+
+
 def test_a_run_of_two_processes_resumes_bit_by_bit(corpus, composed, composed_data, config, tmp_path):
     config = replace(config, processes=2, epochs=1)
 

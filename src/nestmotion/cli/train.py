@@ -15,6 +15,7 @@ from nestmotion.text.reader import TreeReader
 from nestmotion.training.config import TrainConfig
 from nestmotion.training.data import TrainingData
 from nestmotion.training.loop import train
+from nestmotion.training.parallel import check_processes
 from nestmotion.training.run_folder import (
     check_corpus,
     check_extra,
@@ -57,6 +58,7 @@ def run(
     """
     if resume:
         config = replace(read_config(out), threads=config.threads, device=config.device)
+    check_processes(config.processes, config.device)
     prepared = PreparedCorpus.open(corpus)
     extra = {
         "composed": PreparedCorpus.open(composed) if composed is not None else None,

@@ -18,7 +18,7 @@ from nestmotion.training.checkpoint import Progress, load_checkpoint, load_ema, 
 from nestmotion.training.config import OptimizerConfig, TrainConfig
 from nestmotion.training.data import TrainingData
 from nestmotion.training.optimizer import build_optimizer
-from nestmotion.training.parallel import Crew, run_together
+from nestmotion.training.parallel import Crew, check_processes, run_together
 from nestmotion.training.precision import bfloat16_pays
 from nestmotion.training.run_folder import RunLog
 
@@ -126,6 +126,7 @@ def train(
     def work(crew: Crew) -> Progress:
         return _train(_Trainer(config, data, crew), run, resume, progress, stop_after_steps)
 
+    check_processes(config.processes, config.device)
     torch.set_num_threads(config.threads)
     return run_together(config.processes, work)
 

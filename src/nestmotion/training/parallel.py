@@ -15,7 +15,7 @@ from torch import Tensor, distributed, nn
 from nestmotion.core.errors import TrainingError
 from nestmotion.models import Targets
 
-__all__ = ["Crew", "run_together"]
+__all__ = ["Crew", "check_processes", "run_together"]
 
 T = TypeVar("T")
 
@@ -32,10 +32,18 @@ class Crew:
         return self.rank == 0
 
     def share(self, batch: Targets) -> Targets:
-        """This process's rows of a batch; a clip and its mirror image stay together."""
+        """This process's rows of a batch; a clip and its mirror image stay together.
+
+        Raises TrainingError, in every process, when there are not two rows for each.
+        """
         if self.size == 1:
             return batch
-        half = max(len(batch) // 2, 1)
+        half = len(batch) // 2
+        if half < self.size:
+            raise TrainingError(
+                f"a batch of {len(batch)} is too small for {self.size} processes; use fewer processes "
+                "or larger batches"
+            )
         rows = [k for k in range(len(batch)) if k % half % self.size == self.rank]
         return batch.rows(torch.tensor(rows))
 
@@ -64,15 +72,24 @@ class Crew:
         return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]
 
 
+def check_processes(size: int, device: str = "cpu") -> None:
+    """Raises TrainingError when so many processes cannot train together on the device."""
+    if size < 1:
+        raise TrainingError(f"processes must be at least 1, not {size}")
+    if size > 1 and device != "cpu":
+        raise TrainingError(f"several processes share the cores of a CPU; on {device} train with one")
+    if size > 1 and "fork" not in multiprocessing.get_all_start_methods():
+        raise TrainingError("several processes need a system that can fork; train with --processes 1")
+
+
 def run_together(size: int, work: Callable[[Crew], T]) -> T:
     """What `work` gives in this process, while size - 1 forks of it do the same with their ranks.
 
-    Raises TrainingError where processes cannot be forked.
+    Raises TrainingError where `check_processes` does.
     """
+    check_processes(size)
     if size == 1:
         return work(Crew())
-    if "fork" not in multiprocessing.get_all_start_methods():
-        raise TrainingError("several processes need a system that can fork; train with --processes 1")
     fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
         meeting = f"file://{Path(folder) / 'meeting'}"
