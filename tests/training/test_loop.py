@@ -269,7 +269,7 @@ def test_models_hear_texts_at_the_scale_of_the_training_captions(straight):
 def test_a_loss_that_is_no_number_stops_the_run(straight, begin, tmp_path):
     optimizer = replace(straight.config.optimizer, learning_rate=1e30)
     run = begin(tmp_path / "run", replace(straight.config, optimizer=optimizer))
-    with pytest.raises(TrainingError, match="the loss is not a finite number; lower the learning rate"):
+    with pytest.raises(TrainingError, match="the loss or its gradient is not a finite number; lower"):
         run.train()
 
 

@@ -24,6 +24,9 @@ from nestmotion.training.run_folder import RunLog
 
 __all__ = ["learning_rate_share", "train"]
 
+# Every step of every process has random numbers of its own.
+_SEED_STRIDE, _RANK_STRIDE = 1_000_003, 1_000_000_007
+
 
 def learning_rate_share(step: int, total: int, config: OptimizerConfig) -> float:
     """Share of the learning rate at a step: up, constant, and down along a cosine to zero."""
@@ -34,9 +37,8 @@ def learning_rate_share(step: int, total: int, config: OptimizerConfig) -> float
 
 
 class _Trainer:
-    def __init__(self, config: TrainConfig, data: TrainingData, crew: Crew) -> None:
-        self.config, self.data, self.crew = config, data, crew
-        self.bfloat16 = config.bfloat16 and bfloat16_pays(config.device)
+    def __init__(self, config: TrainConfig, data: TrainingData, crew: Crew, bfloat16: bool) -> None:
+        self.config, self.data, self.crew, self.bfloat16 = config, data, crew, bfloat16
         # The global generator is seeded inside a fork and restored: nothing outside is disturbed.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -65,20 +67,21 @@ class _Trainer:
         """One optimizer step; all randomness follows from the seed and the step's number."""
         c = self.config
         self.optimizer.scale_rates(learning_rate_share(step, self.total_steps, c.optimizer))
-        seed = c.seed * 1_000_003 + step + self.crew.rank * 1_000_000_007
+        seed = c.seed * _SEED_STRIDE + step + self.crew.rank * _RANK_STRIDE
         generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # dropout has no generator argument
             terms = self._terms(self.model.train(), self.crew.share(batch).to(c.device), generator)
-        if not bool(torch.isfinite(terms["total"])):
-            raise TrainingError(
-                f"step {step + 1}: the loss is not a finite number; lower the learning rate or look at "
-                "the data, then go on from the last checkpoint with --resume"
-            )
         self.optimizer.zero_grad()
         terms["total"].backward()
         self.crew.average_gradients(self.model)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), c.optimizer.clip_norm)
+        # Told from the gradient, which all processes share, so that they end together.
+        if not bool(torch.isfinite(norm)):
+            raise TrainingError(
+                f"step {step + 1}: the loss or its gradient is not a finite number; lower the learning "
+                "rate or look at the data, then go on from the last checkpoint with --resume"
+            )
         self.optimizer.step()
         decay = min(c.optimizer.ema_decay, (1 + step) / (10 + step))
         with torch.no_grad():
@@ -118,16 +121,20 @@ def train(
 ) -> Progress:
     """Train to the end (or for `stop_after_steps` more steps) and leave a checkpoint in `run`.
 
-    With `resume`, goes on from the run's checkpoint exactly as if it had never stopped.
+    With `resume`, goes on from the run's checkpoint exactly as if it had never stopped, on a processor
+    of the same kind.
     `progress(step, total, terms)` is told of every step.
-    Raises TrainingError when the loss is no number any more or there is no checkpoint to resume from.
+    Raises TrainingError when the loss is no number any more, there is no checkpoint to resume from, or
+    `check_processes` does.
     """
-
-    def work(crew: Crew) -> Progress:
-        return _train(_Trainer(config, data, crew), run, resume, progress, stop_after_steps)
-
     check_processes(config.processes, config.device)
     torch.set_num_threads(config.threads)
+    bfloat16 = config.bfloat16 and bfloat16_pays(config.device)
+
+    def work(crew: Crew) -> Progress:
+        trainer = _Trainer(config, data, crew, bfloat16)
+        return _train(trainer, run, resume, progress, stop_after_steps)
+
     return run_together(config.processes, work)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -66,8 +67,8 @@ class Crew:
         flat = torch.cat([tensor.flatten() for tensor in tensors])
         try:
             distributed.all_reduce(flat)
-        except RuntimeError as error:
-            raise TrainingError(f"another process of this training has ended ({error})") from None
+        except RuntimeError:
+            raise TrainingError("another process of this training has ended") from None
         parts = flat.split([tensor.numel() for tensor in tensors])
         return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]
 
@@ -85,9 +86,8 @@ def check_processes(size: int, device: str = "cpu") -> None:
 def run_together(size: int, work: Callable[[Crew], T]) -> T:
     """What `work` gives in this process, while size - 1 forks of it do the same with their ranks.
 
-    Raises TrainingError where `check_processes` does.
+    What ends all processes alike is raised here alone.
     """
-    check_processes(size)
     if size == 1:
         return work(Crew())
     fork = multiprocessing.get_context("fork")
@@ -102,7 +102,13 @@ def run_together(size: int, work: Callable[[Crew], T]) -> T:
             finally:
                 distributed.destroy_process_group()
 
-        others = [fork.Process(target=join, args=(rank,), daemon=True) for rank in range(1, size)]
+        def follow(rank: int) -> None:
+            try:
+                join(rank)
+            except (KeyboardInterrupt, TrainingError):
+                sys.exit(1)
+
+        others = [fork.Process(target=follow, args=(rank,), daemon=True) for rank in range(1, size)]
         for other in others:
             other.start()
         try:
