@@ -89,7 +89,7 @@ def test_the_manifest(bundle, config, corpus):
     network = build_model(config.model, config.network)
     record = manifest.pop("training")
     assert manifest == {
-        "format": 2,
+        "format": 3,
         "name": "tiny",
         "fps": 20.0,
         "model": "nested",
@@ -99,7 +99,7 @@ def test_the_manifest(bundle, config, corpus):
         "patch_frames": 4,
         "frame_multiple": 16,
         "seconds": {"shortest": 1.0, "longest": 10.0},
-        "sampling": {"steps": 3, "guidance": 2.0},
+        "sampling": {"steps": 3, "guidance": 2.0, "learned_guidance": 1.0},
         "parameters": sum(p.numel() for p in network.parameters()),
         "files": {name: sha256_of(bundle / name) for name in FILES},
     }

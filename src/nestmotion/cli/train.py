@@ -23,6 +23,7 @@ from nestmotion.training.run_folder import (
     create_run,
     read_config,
 )
+from nestmotion.training.start import check_start
 from nestmotion.training.text_encoder import text_encoder_folder
 
 __all__ = ["run"]
@@ -59,6 +60,7 @@ def run(
     if resume:
         config = replace(read_config(out), threads=config.threads, device=config.device)
     check_processes(config.processes, config.device)
+    check_start(config)
     prepared = PreparedCorpus.open(corpus)
     extra = {
         "composed": PreparedCorpus.open(composed) if composed is not None else None,

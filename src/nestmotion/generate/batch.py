@@ -119,9 +119,12 @@ def _sample(
     """Features, not normalised, and alignment of all rows, as long as the longest."""
     manifest = model.bundle.manifest
     generative = manifest["generative"]
-    steps, guidance = (clips[0].order.steps, clips[0].order.guidance) if generative else (1, 1.0)
-    assert steps is not None  # `settled` has filled both in
-    assert guidance is not None
+    steps, weight = 1, 1.0
+    if generative:
+        order = clips[0].order
+        assert order.steps is not None  # `settled` has filled both in
+        assert order.guidance is not None
+        steps, weight = order.steps, model.bundle.text_weight(order.guidance)
     padded, columns = max(clip.padded for clip in clips), FeatureLayout.of(model.bundle.skeleton).size
     noise = np.concatenate([clip.noise(padded, columns, generative) for clip in clips])
     nodes = stack_nodes([clip.nodes for clip in clips])
@@ -145,5 +148,5 @@ def _sample(
         inputs |= {"known": np.zeros(noisy.shape, dtype=bool)}
         return model.run(inputs)
 
-    clean, alignment = sample(denoise, noise, steps, guidance)
+    clean, alignment = sample(denoise, noise, steps, weight)
     return model.bundle.normalizer.denormalize(clean), model.by_frame(alignment, padded)

@@ -24,12 +24,21 @@ from nestmotion.core.errors import BundleError
 from nestmotion.features import Normalizer
 from nestmotion.generate.length import LengthModel
 
-__all__ = ["CARD", "FILES", "FORMAT", "MANIFEST", "TEXT_FILES", "Bundle", "default_bundle_path"]
+__all__ = [
+    "CARD",
+    "FILES",
+    "FORMAT",
+    "MANIFEST",
+    "TEXT_FILES",
+    "Bundle",
+    "default_bundle_path",
+    "is_bundle",
+]
 
 MANIFEST = "bundle.json"
 # For people: not read, and free to be changed.
 CARD = "MODEL_CARD.md"
-FORMAT = 2
+FORMAT = 3
 
 # What is read of a prompt before the network; the same in every bundle with one text encoder.
 TEXT_FILES = ("text_encoder.onnx", "tokenizer.json", "reader.onnx", "reader.json")
@@ -48,6 +57,11 @@ FILES = (
 def default_bundle_path() -> Path:
     """Folder of the bundle that ships in the package."""
     return Path(str(resources.files("nestmotion"))) / "bundles" / "default"
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder looks like a bundle; `Bundle.open` tells whether it is a sound one."""
+    return (folder / MANIFEST).is_file()
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,11 @@ class Bundle:
     @property
     def fps(self) -> float:
         return float(self.manifest["fps"])
+
+    def text_weight(self, guidance: float) -> float:
+        """What a guidance weighs the network's prediction with text by, against that without: 1, so
+        that one reading is enough, for the guidance that it has learned (training/distil.py)."""
+        return guidance / float(self.manifest["sampling"]["learned_guidance"])
 
     def _json(self, name: str) -> Any:
         return json.loads((self.folder / name).read_text("utf-8"))

@@ -70,14 +70,15 @@ def sample_plan(
     noise = np.random.default_rng(noise_seed).standard_normal(shape)[: plan.frames]
     if not bundle.manifest["generative"]:
         noise, steps = np.zeros_like(noise), 1
-    strengths = [sampling["guidance"] if p.strength is None else p.strength for p in prompts]
+    guidances = [sampling["guidance"] if p.strength is None else p.strength for p in prompts]
+    weights = [bundle.text_weight(guidance) for guidance in guidances]
     texts = [model.read(p.text) for p in prompts]
     nothing = model.read(_NO_TEXT)
 
     def denoise(window: Window, noisy: np.ndarray, now: float, known: np.ndarray) -> np.ndarray:
         text = nothing if window.owner == NOBODY else texts[window.owner]
-        strength = 0.0 if window.owner == NOBODY else strengths[window.owner]
-        return model.predict_clean(noisy, now, known, text, strength)
+        weight = 0.0 if window.owner == NOBODY else weights[window.owner]
+        return model.predict_clean(noisy, now, known, text, weight)
 
     columns = np.stack([part_columns(skeleton, [part]) for part in PARTS])
     pull = make_pull(plan, skeleton, fps)

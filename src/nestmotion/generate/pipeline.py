@@ -205,19 +205,21 @@ class TextToMotion:
         time: float,
         known: Bool[np.ndarray, "t f"],
         text: TextInputs,
-        strength: float,
+        text_weight: float,
     ) -> Float[np.ndarray, "t f"]:
         """The clean motion that the network sees in a noisy one at a time of the schedule, both
-        normalised; of any length that it was taught. strength: guidance; 0 leaves the text out."""
+        normalised; of any length that it was taught. text_weight: as in `sample`; 0 leaves the text
+        out."""
         frames = len(noisy)
-        has_text = np.array([True] if strength == 1 else [False] if strength == 0 else [True, False])
+        alone = {0.0: [False], 1.0: [True]}
+        has_text = np.array(alone.get(text_weight, [True, False]))
         shape = (len(has_text), self.padded(frames), noisy.shape[1])
         x, mask = np.zeros(shape, dtype=np.float32), np.zeros(shape[1:], dtype=bool)
         x[:, :frames], mask[:frames] = noisy, known
         now = np.full(len(has_text), time, dtype=np.float32)
         clean, _ = self._denoise(x, now, has_text, text, frames, Fixed(x[0], mask))
         if len(clean) == 2:
-            clean = clean[1:] + np.float32(strength) * (clean[:1] - clean[1:])
+            clean = clean[1:] + np.float32(text_weight) * (clean[:1] - clean[1:])
         return clean[0, :frames]
 
     def scene(
@@ -294,8 +296,9 @@ class TextToMotion:
         if self.bundle.manifest["generative"]:
             generators = [np.random.default_rng((seed, k)) for k in range(samples)]
             noise = np.stack([generator.standard_normal(shape) for generator in generators])
+            weight = self.bundle.text_weight(guidance)
         else:
-            noise, steps, guidance = np.zeros((samples, *shape)), 1, 1.0
+            noise, steps, weight = np.zeros((samples, *shape)), 1, 1.0
         fixed = None
         if known is not None:
             mask, values = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=np.float32)
@@ -308,7 +311,7 @@ class TextToMotion:
         ) -> tuple[np.ndarray, np.ndarray]:
             return self._denoise(noisy, time, has_text, text, frames, fixed)
 
-        clean, alignment = sample(denoise, noise, steps, guidance, fixed)
+        clean, alignment = sample(denoise, noise, steps, weight, fixed)
         return self.bundle.normalizer.denormalize(clean[:, :frames]), self.by_frame(alignment, frames)
 
     def padded(self, frames: int) -> int:

@@ -57,7 +57,7 @@ def sample(
     denoise: Denoiser,
     noise: Float[np.ndarray, "b t f"],
     steps: int,
-    guidance: float,
+    text_weight: float,
     fixed: Fixed | None = None,
 ) -> tuple[Float[np.ndarray, "b t f"], Float[np.ndarray, "b n p"]]:
     """Clean features from unit noise, without fresh noise on the way, and the last step's alignment.
@@ -68,8 +68,9 @@ def sample(
     (two-step Adams-Bashforth; times are equally spaced angles of the schedule): with few steps, DDIM
     alone loses a tenth of the spread of its samples.
 
-    `guidance` weighs the prediction with text against the one without (Ho and Salimans 2022): 1 is the
-    text alone, more obeys it more. Values that are `fixed` enter every step as they are.
+    `text_weight` weighs the prediction with text against the one without (Ho and Salimans 2022): 1 is
+    the text alone, which takes half the time; more obeys it more. Values that are `fixed` enter every
+    step as they are.
     """
     count = len(noise)
     times = np.linspace(1.0, 0.0, steps + 1).astype(np.float32)
@@ -79,11 +80,11 @@ def sample(
     for now, after in itertools.pairwise(times):
         if fixed is not None:
             x = fixed.put(x)
-        if guidance == 1.0:
+        if text_weight == 1.0:
             clean, alignment = denoise(x, np.full(count, now), np.ones(count, dtype=bool))
         else:
             both, alignment = denoise(np.concatenate((x, x)), np.full(2 * count, now), with_text)
-            clean = both[count:] + np.float32(guidance) * (both[:count] - both[count:])
+            clean = both[count:] + np.float32(text_weight) * (both[:count] - both[count:])
         predicted = clean
         if fixed is not None:
             clean = fixed.put(clean)

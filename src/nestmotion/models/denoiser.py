@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -86,6 +87,11 @@ class Denoiser(nn.Module):
             at. T is a multiple of the config's `frame_multiple`.
         """
         raise NotImplementedError
+
+    def guided_parts(self) -> Iterable[nn.Module]:
+        """What may change when the model learns guidance (training/distil.py): all of it, unless a
+        model has parts that must not."""
+        return (self,)
 
     def loss_terms(
         self, targets: Targets, loss: MotionLoss, generator: torch.Generator

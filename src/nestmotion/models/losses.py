@@ -89,6 +89,29 @@ class MotionLoss(torch.nn.Module):
         total = sum(getattr(w, name) * value for name, value in terms.items())
         return {**terms, "total": total}
 
+    def imitation(
+        self,
+        predicted: Float[Tensor, "b t f"],
+        wanted: Float[Tensor, "b t f"],
+        valid: Bool[Tensor, "b t"],
+    ) -> dict[str, Tensor]:
+        """As `forward`, with another model's prediction for a target: joints of both by kinematics,
+        because a prediction's columns need not agree with each other."""
+        w, both_valid = self.weights, valid[:, 1:] & valid[:, :-1]
+        square = ((predicted - wanted) ** 2 * self.column_weight).mean(dim=-1)
+        found, found_velocity = self._joints(predicted * self.std + self.mean)
+        aim, aim_velocity = self._joints(wanted * self.std + self.mean)
+        error = (found - aim).square().sum(dim=-1).mean(dim=-1)
+        off = found_velocity - aim_velocity
+        jolt = (off.diff(dim=1) * self.fps).square().sum(dim=-1).mean(dim=-1)
+        terms = {
+            "features": square[valid].mean(),
+            "position": error[valid].mean(),
+            "velocity": off.square().sum(dim=-1).mean(dim=-1)[both_valid].mean(),
+            "acceleration": jolt[both_valid[:, 1:] & both_valid[:, :-1]].mean(),
+        }
+        return {**terms, "total": sum(getattr(w, name) * value for name, value in terms.items())}
+
     def _kinematic_terms(self, predicted: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
         layout, both_valid = self.layout, valid[:, 1:] & valid[:, :-1]
         full = predicted * self.std + self.mean

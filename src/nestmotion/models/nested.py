@@ -6,6 +6,7 @@ objective. docs/model.md has the whole picture.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -170,6 +171,11 @@ class Nested(Denoiser):
             fine, coarse = layer(fine, coarse, moment, *masks, nodes, bias)
         clean = self.refine(self.unembed(self.norm(fine)), valid)
         return _Pass(clean, aligned, read, token_valid, coarse_valid)
+
+    def guided_parts(self) -> Iterable[nn.Module]:
+        """What comes after the alignment, whose map is to stay as it is."""
+        yield from self.layers[self.config.reading_layers :]
+        yield from (self.text, self.root, self.told, self.norm, self.unembed, self.refine)
 
     def loss_terms(
         self, targets: Targets, loss: MotionLoss, generator: torch.Generator

@@ -16,7 +16,7 @@ from nestmotion.core import canonical_skeleton
 from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import OutputError
 from nestmotion.corpus import PreparedCorpus
-from nestmotion.generate.bundle import CARD, FILES, FORMAT, MANIFEST, TEXT_FILES
+from nestmotion.generate.bundle import CARD, FILES, FORMAT, MANIFEST, TEXT_FILES, is_bundle
 from nestmotion.generate.length import LengthModel
 from nestmotion.generate.prompt import word_list
 from nestmotion.models import Condition, Conditioned, Denoiser, build_model
@@ -44,7 +44,8 @@ _TEXTS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """What generation with the bundle does unless told otherwise: sampler steps and guidance."""
+    """What generation with the bundle does unless told otherwise: sampler steps and guidance. With the
+    guidance that a run has learned (TrainConfig.learn_guidance) a step takes half the time."""
 
     name: str = "nested"
     steps: int = 12
@@ -71,7 +72,7 @@ def export(
     if out.exists() and any(out.iterdir()):
         if not force:
             raise OutputError(f"{out}: is not empty; use --force to replace it")
-        if not (out / MANIFEST).exists():
+        if not is_bundle(out):
             raise OutputError(f"{out}: holds no bundle, so it is not replaced; choose another folder")
     fresh = out.with_name(f".{out.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -117,7 +118,11 @@ def _write(
         "patch_frames": config.network.patch_frames,
         "frame_multiple": config.network.frame_multiple,
         "seconds": {"shortest": SHORTEST_S, "longest": LONGEST_S},
-        "sampling": {"steps": settings.steps, "guidance": settings.guidance},
+        "sampling": {
+            "steps": settings.steps,
+            "guidance": settings.guidance,
+            "learned_guidance": config.learn_guidance or 1.0,
+        },
         "parameters": sum(p.numel() for p in model.parameters()),
         "training": training_record(run),
         "files": {name: sha256_of(out / name) for name in FILES},

@@ -14,13 +14,15 @@ from torch import Tensor, nn
 from nestmotion.core import canonical_skeleton
 from nestmotion.core.errors import TrainingError
 from nestmotion.models import Denoiser, MotionLoss, Targets, build_model
-from nestmotion.training.checkpoint import Progress, load_checkpoint, load_ema, save_checkpoint
+from nestmotion.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from nestmotion.training.config import OptimizerConfig, TrainConfig
 from nestmotion.training.data import TrainingData
+from nestmotion.training.distil import GuidedTeacher
 from nestmotion.training.optimizer import build_optimizer
 from nestmotion.training.parallel import Crew, check_processes, run_together
 from nestmotion.training.precision import bfloat16_pays
 from nestmotion.training.run_folder import RunLog
+from nestmotion.training.start import check_start, learned_guidance, load_start
 
 __all__ = ["learning_rate_share", "train"]
 
@@ -48,8 +50,15 @@ class _Trainer:
             (torch.tensor(sentence[0]), torch.tensor(sentence[1])),
             (torch.tensor(node[0]), torch.tensor(node[1])),
         )
+        self.teacher = None
         if config.start_from:
-            load_ema(Path(config.start_from), self.model, partly=True)
+            load_start(Path(config.start_from), self.model)
+        if config.learn_guidance:
+            weight = config.learn_guidance / learned_guidance(Path(config.start_from))
+            self.teacher = GuidedTeacher(copy.deepcopy(self.model), weight)
+            self.model.requires_grad_(False)
+            for part in self.model.guided_parts():
+                part.requires_grad_(True)
         self.ema = copy.deepcopy(self.model).requires_grad_(False).eval()
         n = data.normalizer
         self.loss = MotionLoss(
@@ -61,6 +70,8 @@ class _Trainer:
     def _terms(self, model: Denoiser, batch: Targets, generator: torch.Generator) -> dict[str, Tensor]:
         kind = self.config.device.split(":")[0]
         with torch.autocast(kind, torch.bfloat16, enabled=self.bfloat16):
+            if self.teacher is not None:
+                return self.teacher.terms(model, batch, self.loss, generator)
             return model.loss_terms(batch, self.loss, generator)
 
     def step(self, batch: Targets, step: int) -> dict[str, float]:
@@ -94,7 +105,7 @@ class _Trainer:
         """Loss terms of the averaged weights on held-out groups, always with the same noise; `turns`
         on held-out compositions, whose turns are known."""
         found = self._mean_terms(self.data.validation_batches(self.config.batch_size))
-        if self.data.composed_validation:
+        if self.data.composed_validation and self.teacher is None:
             composed = self.data.validation_batches(self.config.batch_size, composed=True)
             found |= {k: v for k, v in self._mean_terms(composed).items() if k == "turns"}
         return found
@@ -125,9 +136,10 @@ def train(
     of the same kind.
     `progress(step, total, terms)` is told of every step.
     Raises TrainingError when the loss is no number any more, there is no checkpoint to resume from, or
-    `check_processes` does.
+    `check_processes` or `check_start` does.
     """
     check_processes(config.processes, config.device)
+    check_start(config)
     torch.set_num_threads(config.threads)
     bfloat16 = config.bfloat16 and bfloat16_pays(config.device)
 

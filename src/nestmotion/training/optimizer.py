@@ -61,15 +61,16 @@ def build_optimizer(
     config: OptimizerConfig,
     crew: Crew = Crew(),  # noqa: B008 (frozen)
 ) -> Optimizer:
-    """AdamW over all parameters, or Muon over the matrices inside Transformer blocks and AdamW over
-    the rest (embeddings, heads, norms, biases)."""
+    """AdamW over all parameters that learn, or Muon over the matrices inside Transformer blocks and
+    AdamW over the rest (embeddings, heads, norms, biases)."""
+    learning = [p for p in model.parameters() if p.requires_grad]
     inner: list[nn.Parameter] = []
     if config.muon_rate:
         blocks = [m for m in model.modules() if isinstance(m, nn.ModuleList)]
-        inside = {id(p): p for block in blocks for p in block.parameters() if p.ndim == 2}
-        inner = list(inside.values())
+        inside = {id(p) for block in blocks for p in block.parameters()}
+        inner = [p for p in learning if p.ndim == 2 and id(p) in inside]
     held = {id(p) for p in inner}
-    rest = [p for p in model.parameters() if id(p) not in held]
+    rest = [p for p in learning if id(p) not in held]
     adam = torch.optim.AdamW(
         rest, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.99)
     )

@@ -55,7 +55,7 @@ class Crew:
         """
         if self.size == 1:
             return
-        parameters = list(model.parameters())
+        parameters = [p for p in model.parameters() if p.requires_grad]
         own = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         for parameter, total in zip(parameters, self.sums(own), strict=True):
             parameter.grad = total / self.size

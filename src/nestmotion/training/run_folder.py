@@ -17,6 +17,7 @@ from nestmotion import __version__
 from nestmotion.core.errors import OutputError, TrainingError
 from nestmotion.corpus import PreparedCorpus
 from nestmotion.features import Normalizer
+from nestmotion.generate.bundle import Bundle, is_bundle
 from nestmotion.training.checkpoint import read_progress
 from nestmotion.training.config import TrainConfig
 
@@ -179,8 +180,15 @@ def training_record(run: Path) -> dict[str, Any]:
         **{f"{name}_clips": found["clips"] if found else 0 for name, found in extra.items()},
         "validation": [row for row in rows if row["kind"] == "validation"],
         "progress": asdict(read_progress(run)),
-        "started_from": training_record(Path(config.start_from)) if config.start_from else None,
+        "started_from": _record_of_start(config.start_from),
     }
+
+
+def _record_of_start(start_from: str) -> dict[str, Any] | None:
+    if not start_from:
+        return None
+    folder = Path(start_from)
+    return Bundle.open(folder).manifest["training"] if is_bundle(folder) else training_record(folder)
 
 
 def _read_json(path: Path) -> Any:

@@ -16,7 +16,11 @@ from synthetic_study import MODELS, PROMPTS, make_bundle
 def bundles(tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("bundles")
     return [
-        make_bundle(folder / label, f"secret {label}", sampling={"steps": 4, "guidance": guidance})
+        make_bundle(
+            folder / label,
+            f"secret {label}",
+            sampling={"steps": 4, "guidance": guidance, "learned_guidance": 1.0},
+        )
         for label, guidance in MODELS.items()
     ]
 

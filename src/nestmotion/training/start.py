@@ -1,0 +1,123 @@
+"""What a run begins with when it does not begin from nothing: another run's weights, or a bundle's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nestmotion.core.errors import TrainingError
+from nestmotion.generate.bundle import Bundle, is_bundle
+from nestmotion.training.checkpoint import load_ema, read_progress
+from nestmotion.training.config import TrainConfig
+from nestmotion.training.run_folder import read_config
+
+__all__ = ["check_start", "learned_guidance", "load_start"]
+
+# What `Conditioned` calls the model inside, and what `compress_weights` calls halved weights.
+_PREFIX, _HALF = "model.", "_h"
+
+
+def check_start(config: TrainConfig) -> None:
+    """Raises TrainingError, or BundleError, when there is nothing where a run is to start from, or
+    nothing to learn guidance from."""
+    if config.learn_guidance and not config.start_from:
+        raise TrainingError(
+            "guidance is learned from a trained model; name its run or bundle with --start-from"
+        )
+    if config.learn_guidance < 0:
+        raise TrainingError(f"the guidance to learn must be above 0, not {config.learn_guidance:g}")
+    if config.start_from and not is_bundle(Path(config.start_from)):
+        read_progress(Path(config.start_from))
+    elif config.start_from:
+        Bundle.open(Path(config.start_from))
+
+
+def learned_guidance(folder: Path) -> float:
+    """The guidance that a run or bundle predicts with text; 1 for one that was taught by motion."""
+    if is_bundle(folder):
+        return float(Bundle.open(folder).manifest["sampling"]["learned_guidance"])
+    return read_config(folder).learn_guidance or 1.0
+
+
+def load_start(folder: Path, model: nn.Module) -> None:
+    """Put the averaged weights of a run, or those of a bundle, into a model; what they lack is left as
+    it is. A bundle's are float16's, and it lacks what only training needs (the spaces of contrasts).
+
+    Raises TrainingError when they belong to another model, BundleError when the bundle is damaged.
+    """
+    if not is_bundle(folder):
+        load_ema(folder, model, partly=True)
+        return
+    import onnx
+
+    path = Bundle.open(folder).folder / "network.onnx"
+    graph = onnx.load(path).graph
+    found, wanted = _named(graph), model.state_dict()
+    found |= _folded(graph)
+    found |= _transposed(graph, {k: v for k, v in wanted.items() if k not in found})
+    for name, _ in model.named_buffers():
+        if name not in wanted:  # follows from the config
+            found.pop(name, None)
+    if any(k not in wanted or v.shape != tuple(wanted[k].shape) for k, v in found.items()):
+        raise TrainingError(f"{path}: belongs to another model than the config describes")
+    model.load_state_dict(wanted | {k: torch.tensor(v) for k, v in found.items()})
+
+
+def _initializers(graph: Any) -> dict[str, np.ndarray]:
+    from onnx import numpy_helper
+
+    arrays = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    return {k.removesuffix(_HALF) if v.dtype == np.float16 else k: v for k, v in arrays.items()}
+
+
+def _named(graph: Any) -> dict[str, np.ndarray]:
+    """Arrays that kept their names."""
+    return {
+        name.removeprefix(_PREFIX): array.astype(np.float32)
+        for name, array in _initializers(graph).items()
+        if name.startswith(_PREFIX)
+    }
+
+
+def _folded(graph: Any) -> dict[str, np.ndarray]:
+    """The aligner's sharpness, of which the exporter kept the exponential: the number that squared
+    distances are multiplied with (models/alignment.py)."""
+    arrays = {k: v for k, v in _initializers(graph).items() if v.shape == () and k.startswith("exp")}
+    squares = {node.output[0] for node in graph.node if node.op_type == "Pow"}
+    for node in graph.node:
+        factors = [arrays[name] for name in node.input if name in arrays]
+        if node.op_type == "Mul" and factors and squares.intersection(node.input):
+            return {"aligner.sharpness": np.log(factors[0])}
+    return {}
+
+
+def _transposed(graph: Any, missing: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    """Weights of linear layers, which the exporter transposes and renames: known by the bias that is
+    added to their product, or, without one, by their shape and place in the graph."""
+    arrays = {k: v for k, v in _initializers(graph).items() if not k.startswith(_PREFIX)}
+    product = {
+        node.output[0]: node.input[1]
+        for node in graph.node
+        if node.op_type == "MatMul" and node.input[1] in arrays
+    }
+    found = {}
+    for node in graph.node:
+        if node.op_type != "Add":
+            continue
+        biases = [name for name in node.input if name.startswith(_PREFIX)]
+        factors = [product[name] for name in node.input if name in product]
+        if biases and factors:
+            key = biases[0].removeprefix(_PREFIX).removesuffix(".bias") + ".weight"
+            found[key] = arrays[factors[0]].astype(np.float32).T
+            product = {k: v for k, v in product.items() if v != factors[0]}
+    rest = [arrays[name].astype(np.float32).T for name in dict.fromkeys(product.values())]
+    for key, value in missing.items():
+        if key not in found:
+            place = next((k for k, a in enumerate(rest) if a.shape == tuple(value.shape)), None)
+            if place is not None:
+                found[key] = rest.pop(place)
+    return found
