@@ -31,6 +31,16 @@ def model():
         # What is done at once is one turn, and what is done first comes first.
         ("a person walks while waving", ["a person walks while waving"]),
         ("he sits after walking", ["he walking", "he sits"]),
+        # Who has turned around need not be told again which way is back.
+        (
+            "a person turns around and walks back to the start, then walks back and forth",
+            [
+                "a person turns around",
+                "a person walks to the start",
+                "a person walks back and forth",
+            ],
+        ),
+        ("a person walks back, then turns around", ["a person walks back", "a person turns around"]),
         # A purpose is no turn of its own.
         (
             "a person bends down to pick something up, then throws it",

@@ -25,6 +25,12 @@ _SHORTEST_S = 1.0
 
 _JOINTS = lexicon.THEN | lexicon.BEFORE | lexicon.AFTER | lexicon.LINKS
 _WORD = re.compile(r"[\w'&-]+")
+# Who has turned around walks forward to walk back; alone, "walks back" is walking backwards.
+_AROUND = re.compile(r"\b(?:turn|spin|pivot|rotat)\w*\b.*\b(?:around|round|back)\b", re.IGNORECASE)
+_RETURNS = re.compile(
+    r"\b((?:walk|run|jog|march|stroll|step|sneak|tiptoe|skip|hop|move)\w*) back\b(?! and forth)",
+    re.IGNORECASE,
+)
 
 
 def prompts_by_turns(
@@ -64,12 +70,15 @@ def turn_texts(tree: SemanticTree) -> list[str]:
         turns.setdefault(order, []).append(action)
     agents = [phrase for phrase in tree.phrases if phrase.role == "agent"]
     subject = agents[0].text if agents else "a person"
-    found = []
+    found: list[str] = []
+    turned = False
     for order in sorted(turns):
         ids = {action.id for action in turns[order]}
         what = _without_joint(" ".join(action.text.strip(" ,.;:!?") for action in turns[order]))
         named = any(phrase.parent in ids for phrase in agents) or _begins_with_someone(what)
-        found.append(what if named else f"{subject} {what}")
+        said = what if named else f"{subject} {what}"
+        found.append(_RETURNS.sub(r"\1", said) if turned else said)
+        turned = turned or bool(_AROUND.search(said))
     return found or [tree.prompt]
 
 

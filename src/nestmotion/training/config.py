@@ -78,8 +78,9 @@ class TrainConfig:
         of trees must then be taught (nestmotion train-reader).
     start_from: run whose averaged weights to begin with, or bundle; parts it lacks begin afresh. "" for
         none.
-    learn_guidance: with more than 0, what start_from's model predicts with this guidance is learned
+    learn_guidance: with more than 0, what a trained model predicts with this guidance is learned
         instead of the motion itself, so that it takes one reading instead of two (training/distil.py).
+    teacher: that model's run or bundle; "" for start_from.
     bfloat16: run the network's matrix products in bfloat16 (losses stay float32), where that is faster.
     threads: CPU threads of each process; one is often fastest for models of this size.
     processes: processes that share every batch, for several cores; contrasts are drawn within a share.
@@ -92,6 +93,7 @@ class TrainConfig:
     text_encoder: str = "default"
     start_from: str = ""
     learn_guidance: float = 0.0
+    teacher: str = ""
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: LossWeights = field(default_factory=LossWeights)

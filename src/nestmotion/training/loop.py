@@ -54,8 +54,10 @@ class _Trainer:
         if config.start_from:
             load_start(Path(config.start_from), self.model)
         if config.learn_guidance:
-            weight = config.learn_guidance / learned_guidance(Path(config.start_from))
-            self.teacher = GuidedTeacher(copy.deepcopy(self.model), weight)
+            teacher = copy.deepcopy(self.model)
+            load_start(Path(config.teacher or config.start_from), teacher)
+            weight = config.learn_guidance / learned_guidance(Path(config.teacher or config.start_from))
+            self.teacher = GuidedTeacher(teacher, weight)
             self.model.requires_grad_(False)
             for part in self.model.guided_parts():
                 part.requires_grad_(True)

@@ -30,10 +30,11 @@ def check_start(config: TrainConfig) -> None:
         )
     if config.learn_guidance < 0:
         raise TrainingError(f"the guidance to learn must be above 0, not {config.learn_guidance:g}")
-    if config.start_from and not is_bundle(Path(config.start_from)):
-        read_progress(Path(config.start_from))
-    elif config.start_from:
-        Bundle.open(Path(config.start_from))
+    for folder in filter(None, (config.start_from, config.teacher)):
+        if is_bundle(Path(folder)):
+            Bundle.open(Path(folder))
+        else:
+            read_progress(Path(folder))
 
 
 def learned_guidance(folder: Path) -> float:
