@@ -27,6 +27,7 @@ from nestmotion.training.start import check_start, learned_guidance, load_start
 from synthetic_batches import changed_model, motion_loss, targets
 from synthetic_text_encoder import SIZE
 
+SHIPPED = str(default_bundle_path())
 PROMPT = "a person walks to the left"
 
 
@@ -181,6 +182,14 @@ def test_a_teacher_that_has_learned_guidance_is_weighed_less(taught):
             "the guidance to learn must be above 0, not -1",
         ),
         ({"start_from": "no"}, "no/checkpoint.safetensors: no checkpoint there; train first"),
+        (
+            {"start_from": SHIPPED, "learn_guidance": 4.0, "teacher": "no"},
+            "no/checkpoint.safetensors: no checkpoint there; train first",
+        ),
+        (
+            {"start_from": SHIPPED, "teacher": SHIPPED},
+            "a teacher's guidance is learned; say which with --learn-guidance",
+        ),
     ],
 )
 def test_nothing_to_start_from(settings, message):

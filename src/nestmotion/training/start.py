@@ -30,6 +30,8 @@ def check_start(config: TrainConfig) -> None:
         )
     if config.learn_guidance < 0:
         raise TrainingError(f"the guidance to learn must be above 0, not {config.learn_guidance:g}")
+    if config.teacher and not config.learn_guidance:
+        raise TrainingError("a teacher's guidance is learned; say which with --learn-guidance")
     for folder in filter(None, (config.start_from, config.teacher)):
         if is_bundle(Path(folder)):
             Bundle.open(Path(folder))
