@@ -205,7 +205,13 @@ class Studio:
             "joints": list(bundle.skeleton.joint_names),
             "editable": self.editable,
             "seconds": {"shortest": seconds["shortest"], "longest": seconds["longest"]},
-            "defaults": {"samples": 1, "seed": 0, "postprocess": True, **sampling},
+            "defaults": {
+                "samples": 1,
+                "seed": 0,
+                "steps": sampling["steps"],
+                "guidance": sampling["guidance"],
+                "postprocess": True,
+            },
             "limits": {
                 "samples": limits.samples,
                 "prompt_characters": LONGEST_CHARACTERS,
