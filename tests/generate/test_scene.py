@@ -61,7 +61,7 @@ def test_after_a_held_target_the_body_goes_back_to_what_it_did(model):
 def test_led_feet_stand_too(model):
     path = Path((Waypoint(0, 0), Waypoint(1.2, 2), Waypoint(-1.2, 4)))
     found = model.scene(Scene((WALK,), seconds=6, path=path), seed=0)
-    assert foot_slide_mm(found.motion) < 1.0 < foot_slide_mm(found.raw)
+    assert foot_slide_mm(found.motion) < 2.0 < 0.3 * foot_slide_mm(found.raw)
 
 
 def test_prompts_follow_one_another(model):
