@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +16,18 @@ from nestmotion.corpus.source import ActionSpan, Caption, Span, Trial
 from nestmotion.generate.prompt import word_list
 from nestmotion.models import ModelConfig
 from nestmotion.text import TextEncoder, mirror_text
+from nestmotion.text.reader import reader_settings
 from nestmotion.training.config import DataConfig, OptimizerConfig, TrainConfig
 from nestmotion.training.data import TrainingData
+from nestmotion.training.export import ExportSettings, export
+from nestmotion.training.loop import train
+from nestmotion.training.reader import ReaderConfig, ReaderNetwork, save_network
+from nestmotion.training.run_folder import claim_run, create_run
 from rule_reader import RuleReader
 from synthetic_corpus import MemorySource, captioned_trial, moving
-from synthetic_text_encoder import write_text_encoder
+from synthetic_text_encoder import SIZE, write_text_encoder
+
+EXPORTED = ExportSettings(name="tiny", steps=3, guidance=2.0)
 
 CAPTIONS = [
     "a person walks to the left",
@@ -154,3 +163,39 @@ def with_settings() -> Callable[..., TrainingData]:
         return other
 
     return change
+
+
+@pytest.fixture(scope="session")
+def text_files(tmp_path_factory, text_encoder) -> Path:
+    """A folder with a text encoder and a reader that was taught nothing."""
+    folder = tmp_path_factory.mktemp("text") / "files"
+    shutil.copytree(text_encoder, folder)
+    network = ReaderNetwork(SIZE, ReaderConfig(width=8, dilations=(1,)))
+    save_network(network.eval(), folder / "reader.onnx")
+    (folder / "reader.json").write_text(json.dumps(reader_settings()), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory, corpus, composed, config, composed_data, text_files) -> Path:
+    """A run of an epoch, enough that no weight is zero any more."""
+    folder = tmp_path_factory.mktemp("export") / "run"
+    config = replace(
+        config,
+        epochs=1,
+        text_encoder=str(text_files),
+        optimizer=OptimizerConfig(warmup_steps=1, learning_rate=1e-2),
+    )
+    claim_run(folder)
+    create_run(folder, config, corpus, {"composed": composed}, composed_data.normalizer)
+    train(config, composed_data, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory, run, corpus) -> Path:
+    """The run's bundle, not to be changed."""
+    out = tmp_path_factory.mktemp("bundles") / "tiny"
+    manifest = export(run, corpus, out, EXPORTED)
+    assert json.loads((out / "bundle.json").read_text("utf-8")) == json.loads(json.dumps(manifest))
+    return out

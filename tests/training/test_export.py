@@ -23,57 +23,15 @@ from nestmotion.generate.bundle import FILES, TEXT_FILES
 from nestmotion.generate.length import LengthModel
 from nestmotion.models import Conditioned, Denoiser, build_model
 from nestmotion.text import TextEncoder
-from nestmotion.text.reader import reader_settings
 from nestmotion.training.checkpoint import load_ema
-from nestmotion.training.config import OptimizerConfig
 from nestmotion.training.data import training_clips
 from nestmotion.training.export import ExportSettings, _export_network, export
-from nestmotion.training.loop import train
 from nestmotion.training.model_card import model_card
-from nestmotion.training.reader import ReaderConfig, ReaderNetwork, save_network
-from nestmotion.training.run_folder import claim_run, create_run
 from synthetic_batches import ONE, SMALL, THEN, WHILE, changed_model, condition
 from synthetic_corpus import MemorySource, captioned_trial
-from synthetic_text_encoder import SIZE
 
-SETTINGS = ExportSettings(name="tiny", steps=3, guidance=2.0)
+SETTINGS = ExportSettings()
 PROMPT = "a person walks to the left"
-
-
-@pytest.fixture(scope="module")
-def text_files(tmp_path_factory, text_encoder) -> Path:
-    """A folder with a text encoder and a reader that was taught nothing."""
-    folder = tmp_path_factory.mktemp("text") / "files"
-    shutil.copytree(text_encoder, folder)
-    network = ReaderNetwork(SIZE, ReaderConfig(width=8, dilations=(1,)))
-    save_network(network.eval(), folder / "reader.onnx")
-    (folder / "reader.json").write_text(json.dumps(reader_settings()), "utf-8")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory, corpus, composed, config, composed_data, text_files) -> Path:
-    """A run of an epoch, enough that no weight is zero any more."""
-    folder = tmp_path_factory.mktemp("export") / "run"
-    config = replace(
-        config,
-        epochs=1,
-        text_encoder=str(text_files),
-        optimizer=OptimizerConfig(warmup_steps=1, learning_rate=1e-2),
-    )
-    claim_run(folder)
-    create_run(folder, config, corpus, {"composed": composed}, composed_data.normalizer)
-    train(config, composed_data, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory, run, corpus) -> Path:
-    """The run's bundle, not to be changed."""
-    out = tmp_path_factory.mktemp("bundles") / "tiny"
-    manifest = export(run, corpus, out, SETTINGS)
-    assert json.loads((out / "bundle.json").read_text("utf-8")) == json.loads(json.dumps(manifest))
-    return out
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,65 +13,45 @@ import torch
 from nestmotion.core.errors import TrainingError
 from nestmotion.generate import Bundle, TextToMotion, default_bundle_path
 from nestmotion.models import Conditioned, Denoiser, ModelConfig, Targets, build_model
-from nestmotion.text.reader import reader_settings
-from nestmotion.training.checkpoint import load_ema
-from nestmotion.training.config import OptimizerConfig, TrainConfig
+from nestmotion.training.config import TrainConfig
 from nestmotion.training.distil import GuidedTeacher
-from nestmotion.training.export import ExportSettings, export
 from nestmotion.training.loop import train
-from nestmotion.training.reader import ReaderConfig, ReaderNetwork, save_network
 from nestmotion.training.run_folder import claim_run, create_run, training_record
 from nestmotion.training.start import check_start, learned_guidance, load_start
 from synthetic_batches import changed_model, motion_loss, targets
-from synthetic_text_encoder import SIZE
 
 SHIPPED = str(default_bundle_path())
 PROMPT = "a person walks to the left"
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory, corpus, config, composed_data, text_encoder) -> Path:
-    """A folder with a run of an epoch and its bundle."""
-    folder = tmp_path_factory.mktemp("started")
-    shutil.copytree(text_encoder, folder / "text")
-    network = ReaderNetwork(SIZE, ReaderConfig(width=8, dilations=(1,)))
-    save_network(network.eval(), folder / "text" / "reader.onnx")
-    (folder / "text" / "reader.json").write_text(json.dumps(reader_settings()), "utf-8")
-    optimizer = OptimizerConfig(warmup_steps=1, learning_rate=1e-2)
-    config = replace(config, epochs=1, text_encoder=str(folder / "text"), optimizer=optimizer)
-    _train(config, folder / "run", corpus, composed_data)
-    export(folder / "run", corpus, folder / "bundle", ExportSettings(steps=3, guidance=2.0))
-    return folder
-
-
-def _train(config: TrainConfig, run: Path, corpus, data) -> None:
-    claim_run(run)
-    create_run(run, config, corpus, {}, data.normalizer)
-    train(config, data, run)
-
-
-@pytest.fixture(scope="module")
-def taught(started, corpus, config, composed_data) -> Path:
-    """A run that learned guidance of 3 from the bundle, beside it, and its bundle."""
+def taught(tmp_path_factory, bundle, corpus, config, composed_data, text_files) -> Path:
+    """A run that learned guidance of 3 from the bundle."""
+    folder = tmp_path_factory.mktemp("taught") / "run"
     config = replace(
         config,
-        text_encoder=str(started / "text"),
-        start_from=str(started / "bundle"),
+        text_encoder=str(text_files),
+        start_from=str(bundle),
         learn_guidance=3.0,
         epochs=6,
     )
-    _train(config, started / "taught", corpus, composed_data)
-    export(started / "taught", corpus, started / "one", ExportSettings(steps=3, guidance=3.0))
-    return started
+    claim_run(folder)
+    create_run(folder, config, corpus, {}, composed_data.normalizer)
+    train(config, composed_data, folder)
+    return folder
+
+
+def _model(folder: Path, config: TrainConfig) -> Denoiser:
+    model = build_model(config.model, config.network).eval()
+    load_start(folder, model)
+    return model
 
 
 # Starting from a bundle
 
 
-def test_a_bundle_gives_back_the_weights_it_was_made_of(started, config):
-    own, given = (build_model(config.model, config.network).eval() for _ in range(2))
-    load_ema(started / "run", own)
-    load_start(started / "bundle", given)
+def test_a_bundle_gives_back_the_weights_it_was_made_of(run, bundle, config):
+    own, given = (_model(folder, config) for folder in (run, bundle))
     missing = ("aligner.node_space", "aligner.moment_space", "motion_space", "sentence_space")
     compared = {k: v for k, v in own.state_dict().items() if not k.startswith(missing)}
     assert own.aligner.sharpness.abs() > 1e-3
@@ -99,17 +77,17 @@ def test_the_shipped_bundle_s_weights_predict_what_it_predicts():
     assert np.abs(found[0].numpy() - expected).max() < 1e-4
 
 
-def test_a_bundle_of_another_size_is_refused(started, config):
+def test_a_bundle_of_another_size_is_refused(bundle, config):
     model = build_model(config.model, replace(config.network, width=32))
     with pytest.raises(TrainingError) as error:
-        load_start(started / "bundle", model)
-    path = started / "bundle" / "network.onnx"
+        load_start(bundle, model)
+    path = bundle / "network.onnx"
     assert str(error.value) == f"{path}: belongs to another model than the config describes"
 
 
-def test_the_record_of_a_run_from_a_bundle_has_the_bundle_s(taught):
-    record = training_record(taught / "taught")
-    assert record["started_from"] == Bundle.open(taught / "bundle").manifest["training"]
+def test_the_record_of_a_run_from_a_bundle_has_the_bundle_s(taught, bundle):
+    record = training_record(taught)
+    assert record["started_from"] == Bundle.open(bundle).manifest["training"]
 
 
 # Learning guidance
@@ -137,34 +115,47 @@ def test_without_text_there_is_nothing_to_learn():
     assert float(terms["total"]) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_one_reading_comes_near_two(taught):
-    before, after = (TextToMotion.load(taught / name) for name in ("bundle", "one"))
-    assert after.bundle.text_weight(3.0) == 1.0
-    wanted, own, learned = [], [], []
-    for seed in range(8):
-        noisy = np.random.default_rng(seed).standard_normal((48, 273)).astype(np.float32)
-        known, text = np.zeros((48, 273), bool), before.read(PROMPT)
-        ask = (noisy, 0.8, known, text)
-        wanted.append(before.predict_clean(*ask, 3.0))
-        own.append(before.predict_clean(*ask, 1.0))
-        learned.append(after.predict_clean(*ask, 1.0))
-    off = np.square(np.array(own) - wanted).mean()
-    assert np.square(np.array(learned) - wanted).mean() < 0.5 * off
+@torch.no_grad()
+def test_one_reading_comes_near_two(taught, bundle, config, composed_data):
+    before, after = (_model(folder, config) for folder in (bundle, taught))
+    (batch,) = composed_data.validation_batches(100)
+    noisy, time, known = before.add_noise(batch, torch.Generator().manual_seed(1))
+    silent = replace(batch.condition, has_text=torch.zeros_like(batch.condition.has_text))
+    told, bare, learned, learned_bare = (
+        model.denoise(noisy, time, known, batch.valid, condition).clean
+        for model in (before, after)
+        for condition in (batch.condition, silent)
+    )
+    wanted = bare + 3 * (told - bare)
+    off = (told - wanted).square().mean()
+    assert (learned - wanted).square().mean() < 0.5 * off
+    assert (learned_bare - bare).square().mean() < 0.5 * off
 
 
-def test_the_alignment_stays(taught):
-    before, after = (TextToMotion.load(taught / name) for name in ("bundle", "one"))
-    motion = before.generate(PROMPT, seconds=3, seed=1)[0]
-    maps = [model.align(motion, PROMPT).weight for model in (before, after)]
-    assert np.abs(maps[0] - maps[1]).max() < 1e-5
+@torch.no_grad()
+def test_the_alignment_stays(taught, bundle, config, composed_data):
+    """Nothing that comes before it has changed, and something after it has."""
+    before, after = (_model(folder, config) for folder in (bundle, taught))
+    (batch,) = composed_data.validation_batches(100)
+    noisy, time, known = before.add_noise(batch, torch.Generator().manual_seed(1))
+    maps, clean = zip(
+        *(
+            (found.alignment, found.clean)
+            for model in (before, after)
+            for found in [model.denoise(noisy, time, known, batch.valid, batch.condition)]
+        ),
+        strict=True,
+    )
+    assert torch.equal(*maps)
     assert maps[0].std() > 0
+    assert not torch.equal(*clean)
 
 
-def test_a_teacher_that_has_learned_guidance_is_weighed_less(taught):
-    assert learned_guidance(taught / "bundle") == 1.0
-    assert learned_guidance(taught / "one") == 3.0
-    assert learned_guidance(taught / "run") == 1.0
-    assert learned_guidance(taught / "taught") == 3.0
+def test_what_was_learned_is_told(taught, run, bundle):
+    """A teacher that has learned guidance is weighed the less for it."""
+    assert [learned_guidance(folder) for folder in (taught, run, bundle)] == [3.0, 1.0, 1.0]
+    shipped = Bundle.open(default_bundle_path()).manifest
+    assert learned_guidance(default_bundle_path()) == shipped["training"]["config"]["learn_guidance"]
 
 
 # What is refused
@@ -180,6 +171,10 @@ def test_a_teacher_that_has_learned_guidance_is_weighed_less(taught):
         (
             {"learn_guidance": -1.0, "start_from": "x"},
             "the guidance to learn must be above 0, not -1",
+        ),
+        (
+            {"start_from": SHIPPED, "learn_guidance": 4.0, "model": "transformer"},
+            "model 'transformer' makes its motion in one pass, without guidance to learn",
         ),
         ({"start_from": "no"}, "no/checkpoint.safetensors: no checkpoint there; train first"),
         (

@@ -106,8 +106,8 @@ class Bundle:
         return float(self.manifest["fps"])
 
     def text_weight(self, guidance: float) -> float:
-        """What a guidance weighs the network's prediction with text by, against that without: 1, so
-        that one reading is enough, for the guidance that it has learned (training/distil.py)."""
+        """The weight, in `sample`, of the network's prediction with text against that without: 1 for
+        the guidance that the network has learned (training/distil.py), where one reading is enough."""
         return guidance / float(self.manifest["sampling"]["learned_guidance"])
 
     def _json(self, name: str) -> Any:

@@ -69,8 +69,8 @@ def sample(
     alone loses a tenth of the spread of its samples.
 
     `text_weight` weighs the prediction with text against the one without (Ho and Salimans 2022): 1 is
-    the text alone, which takes half the time; more obeys it more. Values that are `fixed` enter every
-    step as they are.
+    the text alone, which is one reading a step instead of two; more obeys it more. Values that are
+    `fixed` enter every step as they are.
     """
     count = len(noise)
     times = np.linspace(1.0, 0.0, steps + 1).astype(np.float32)

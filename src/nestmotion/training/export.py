@@ -45,7 +45,7 @@ _TEXTS_AT_ONCE = 64
 @dataclass(frozen=True)
 class ExportSettings:
     """What generation with the bundle does unless told otherwise: sampler steps and guidance. With the
-    guidance that a run has learned (TrainConfig.learn_guidance) a step takes half the time."""
+    guidance that a run has learned (TrainConfig.learn_guidance) a step is one reading, not two."""
 
     name: str = "nested"
     steps: int = 12

@@ -54,10 +54,10 @@ class _Trainer:
         if config.start_from:
             load_start(Path(config.start_from), self.model)
         if config.learn_guidance:
+            folder = Path(config.teacher or config.start_from)
             teacher = copy.deepcopy(self.model)
-            load_start(Path(config.teacher or config.start_from), teacher)
-            weight = config.learn_guidance / learned_guidance(Path(config.teacher or config.start_from))
-            self.teacher = GuidedTeacher(teacher, weight)
+            load_start(folder, teacher)
+            self.teacher = GuidedTeacher(teacher, config.learn_guidance / learned_guidance(folder))
             self.model.requires_grad_(False)
             for part in self.model.guided_parts():
                 part.requires_grad_(True)

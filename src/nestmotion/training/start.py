@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nestmotion.core.errors import TrainingError
 from nestmotion.generate.bundle import Bundle, is_bundle
+from nestmotion.models import build_model
 from nestmotion.training.checkpoint import load_ema, read_progress
 from nestmotion.training.config import TrainConfig
 from nestmotion.training.run_folder import read_config
@@ -30,6 +31,10 @@ def check_start(config: TrainConfig) -> None:
         )
     if config.learn_guidance < 0:
         raise TrainingError(f"the guidance to learn must be above 0, not {config.learn_guidance:g}")
+    if config.learn_guidance and not build_model(config.model, config.network).generative:
+        raise TrainingError(
+            f"model {config.model!r} makes its motion in one pass, without guidance to learn"
+        )
     if config.teacher and not config.learn_guidance:
         raise TrainingError("a teacher's guidance is learned; say which with --learn-guidance")
     for folder in filter(None, (config.start_from, config.teacher)):
