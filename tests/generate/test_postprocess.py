@@ -166,6 +166,41 @@ def test_a_sunken_figure_is_lifted_whole_and_a_sunken_foot_alone() -> None:
     np.testing.assert_array_equal(result.root_m, dipped.root_m)
 
 
+def diving(depth_m: float = 0.5) -> Motion:
+    """A figure that lies on its back in the air, goes under the floor and comes up again."""
+    motion = standing()
+    quat = motion.quat_local_xyzw.copy()
+    quat[:, 0] = quat_from_axis_angle(X, np.full(60, -np.pi / 2))
+    lying = place_on_ground(replace(motion, quat_local_xyzw=quat))
+    path = 0.1 - (0.1 + depth_m) * np.sin(np.pi * np.arange(60) / 59) ** 2
+    return replace(lying, root_m=lying.root_m + path[:, None] * (0.0, 1.0, 0.0))
+
+
+def test_a_body_under_the_floor_is_lifted_onto_it_for_so_long() -> None:
+    motion = diving()
+    result = postprocess(motion)
+    lift = result.root_m - motion.root_m
+    np.testing.assert_array_equal(lift[:, [0, 2]], 0.0)
+    assert result.positions_m[..., 1].min() >= -0.0101
+    under = motion.positions_m[..., 1].min(axis=1) < -0.01
+    assert result.positions_m[under, :, 1].min(axis=1).max() < 0.05
+    np.testing.assert_array_equal(lift[[0, -1]], 0.0)
+    assert largest_step_m(result) <= largest_step_m(motion)
+
+
+def test_a_body_that_is_held_under_the_floor_stays_there() -> None:
+    motion = diving()
+    held = np.zeros((60, 2), dtype=bool)
+    held[30] = True
+    np.testing.assert_array_equal(postprocess(motion, held=held).root_m, motion.root_m)
+
+    held[:] = False
+    held[0] = True  # above the floor
+    lifted = postprocess(motion, held=held)
+    np.testing.assert_array_equal(lifted.root_m[0], motion.root_m[0])
+    assert lifted.positions_m[..., 1].min() >= -0.0101
+
+
 def test_predicted_contacts_decide_where_given() -> None:
     motion = sliding(standing(40), (0.0, 0.002))
     nothing = postprocess(motion, np.zeros((40, 4)))

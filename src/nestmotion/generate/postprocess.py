@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
+from numpy.lib.stride_tricks import sliding_window_view
 
 from nestmotion.core import Motion
 from nestmotion.core.banded import smooth_correction
@@ -33,6 +34,9 @@ HOLD = 1e7
 
 # A standing toe joint is this far above the floor at most; more is floating.
 TOE_HEIGHT_M = 0.03
+
+# A body under the floor is lifted so much earlier and later: with more it hovers where it goes down.
+LIFT_S = 0.05
 
 # A leg may be stretched by the lock to this share of its length, and is slowed down from the first on.
 REACH = (0.985, 0.998)
@@ -75,13 +79,16 @@ def postprocess(
 
     contact_probability: of CONTACT_JOINTS, as the network predicts it; found from heights and speeds
         (features/contacts.py) when None.
-    held: where the left and the right foot have to stay where they are; the motion is then not lifted.
+    held: where the left and the right foot have to stay where they are; there the body is not lifted,
+        and nowhere the whole motion.
 
-    The whole motion is first lifted if its standing feet are under the floor; after that the legs
-    alone are changed. For each foot, first its direction and then its place are corrected by the
-    smallest smooth curve that brings the standing joints to rest (core/banded.py); the foot pivots
-    about the toe while only the toe stands. Hip and knee follow by two-bone inverse kinematics. A
-    motion without contacts, whose feet stay above the floor, comes back unchanged.
+    The body is first lifted for as long as knees, hands or trunk are under the floor, or feet deeper
+    than a lock may move them, but not when it is there where a foot is held; then the whole motion if
+    its standing feet are. After that the legs alone are changed. For each foot, first its direction and
+    then its place are corrected by the smallest smooth curve that brings the standing joints to rest
+    (core/banded.py); the foot pivots about the toe while only the toe stands. Hip and knee follow by
+    two-bone inverse kinematics. A motion without contacts, of which nothing is under the floor, comes
+    back unchanged.
     Raises SettingsError when the probabilities do not fit the motion.
     """
     if contact_probability is None:
@@ -93,8 +100,9 @@ def postprocess(
         )
     contact = contact_stretches(contact_probability, settings)
     motion = _smoothed(motion, settings.smoothing)
-    motion = _on_the_floor(motion, contact, settings) if held is None else motion
     hold = np.zeros((len(motion), 2), dtype=bool) if held is None else held
+    motion = _out_of_the_floor(motion, hold.any(axis=1), settings)
+    motion = _on_the_floor(motion, contact, settings) if held is None else motion
     ankle, toe = _feet(motion)
     if not contact.any() and min(ankle[..., 1].min(), toe[..., 1].min()) >= -settings.below_m:
         return motion
@@ -153,6 +161,22 @@ def _on_the_floor(motion: Motion, contact: Bool[np.ndarray, "t 4"], settings: Po
         return motion
     lift = -settings.below_m - float(np.median(standing))
     return move(motion, 0.0, (0.0, lift, 0.0)) if lift > 0 else motion
+
+
+def _out_of_the_floor(motion: Motion, held: Bool[np.ndarray, "t"], settings: PostProcess) -> Motion:
+    """The root lifted where the body is so far under the floor that legs cannot mend it; nowhere when
+    it was asked to be there."""
+    height = motion.positions_m[..., 1].copy()
+    height[:, [motion.skeleton.index(name) for name in CONTACT_JOINTS]] += settings.most_m
+    depth = np.maximum(-settings.below_m - height.min(axis=1), 0.0)
+    if not depth.any() or depth[held].any():
+        return motion
+    # The mean of the deepest in reach of every frame is nowhere less than the frame's own depth.
+    reach = max(round(LIFT_S * motion.fps), 1)
+    deepest = sliding_window_view(np.pad(depth, 2 * reach, mode="edge"), 2 * reach + 1).max(axis=1)
+    kernel = np.hanning(2 * reach + 3)[1:-1]
+    lift = np.where(held, 0.0, np.convolve(deepest, kernel / kernel.sum(), mode="valid"))
+    return replace(motion, root_m=motion.root_m + lift[:, None] * (0.0, 1.0, 0.0))
 
 
 def _steps(standing: Bool[np.ndarray, "t 2"]) -> Float[np.ndarray, "t 2 1"]:
