@@ -101,7 +101,7 @@ def postprocess(
     contact = contact_stretches(contact_probability, settings)
     motion = _smoothed(motion, settings.smoothing)
     hold = np.zeros((len(motion), 2), dtype=bool) if held is None else held
-    motion = _out_of_the_floor(motion, hold.any(axis=1), settings)
+    motion = _out_of_the_floor(motion, hold[:, 0] | hold[:, 1], settings)
     motion = _on_the_floor(motion, contact, settings) if held is None else motion
     ankle, toe = _feet(motion)
     if not contact.any() and min(ankle[..., 1].min(), toe[..., 1].min()) >= -settings.below_m:
