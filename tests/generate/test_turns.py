@@ -73,6 +73,43 @@ def test_a_text_of_one_turn_or_without_time_for_more_stays_whole(model):
         prompts_by_turns(model, " ")
 
 
+@pytest.mark.parametrize(
+    ("text", "opening"),
+    [
+        ("a person sits down on a chair", "a person stands"),
+        ("The old man lies down, then sleeps", "The old man stands"),
+        ("a man gets up and walks away", "a man sits on a chair"),
+        # What is known or told, or what "up" is not about rising.
+        ("a person walks, then sits down", None),
+        ("a person stands up from the floor", None),
+        ("a person stands up straight", None),
+        ("a person is sitting down", None),
+    ],
+)
+def test_what_a_first_action_begins_from_is_shown_first(model, text, opening):
+    prompts = prompts_by_turns(model, text, 6.0)
+    without = prompts_by_turns(model, text, 6.0, opening=False)
+    assert without[0].text != opening
+    if opening is None:
+        assert prompts == without
+        return
+    assert (prompts[0].text, prompts[0].start_s, prompts[0].end_s) == (opening, 0.0, 1.2)
+    assert [p.text for p in prompts[1:]] == [p.text for p in without]
+    assert (prompts[1].start_s, prompts[-1].end_s) == (1.2, 6.0)
+    longer = prompts_by_turns(model, text)[-1].end_s
+    assert longer == pytest.approx(prompts_by_turns(model, text, opening=False)[-1].end_s + 1.2)
+    assert prompts_by_turns(model, text, 2.0) == prompts_by_turns(model, text, 2.0, opening=False)
+
+
+def test_who_sits_down_sits_down_from_standing(model):
+    """As one prompt the shipped model has this person half seated in the first frame."""
+    text = "a person sits down on a chair"
+    motion = model.scene(Scene(prompts_by_turns(model, text, 5.0), 5.0), seed=0).motion
+    height = motion.joint_m("pelvis")[:, 1]
+    assert height[0] > 0.75
+    assert np.median(height[40:80]) < 0.62
+
+
 def test_who_sits_after_standing_stands_first(model):
     """As one prompt the shipped model has this person half seated in the first frame."""
     text = "a person stands still, then sits down on a chair"

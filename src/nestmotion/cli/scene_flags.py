@@ -52,7 +52,8 @@ def scene_of_flags(
         return None
     prompts = [_prompt(one, guidance) for one in at]
     if by_turns and text is not None:
-        prompts = list(prompts_by_turns(model, text, seconds, guidance))
+        opening = start_from is None
+        prompts = list(prompts_by_turns(model, text, seconds, guidance, opening))
     elif text is not None:
         ends = [p.end_s for p in prompts if p.end_s is not None]
         end = seconds if seconds is not None else max(ends, default=None) if prompts else None

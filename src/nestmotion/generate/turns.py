@@ -22,6 +22,18 @@ __all__ = ["prompts_by_turns", "turn_texts"]
 _EASY_S = 1.5
 # With less than this for each, a sentence stays one prompt.
 _SHORTEST_S = 1.0
+# What a first action begins from is rarely said, and then shown for so long.
+_OPENING_S = 1.2
+_OPENINGS = (
+    (re.compile(r"\b(?:sit|lie|lay|kneel)s? (?:back )?down\b", re.IGNORECASE), "stands"),
+    (
+        re.compile(
+            r"\b(?:stand|get|rise)s? (?:back )?up\b(?! straight)(?!.*\b(?:floor|ground)\b)",
+            re.IGNORECASE,
+        ),
+        "sits on a chair",
+    ),
+)
 
 _JOINTS = lexicon.THEN | lexicon.BEFORE | lexicon.AFTER | lexicon.LINKS
 _WORD = re.compile(r"[\w'&-]+")
@@ -34,29 +46,55 @@ _RETURNS = re.compile(
 
 
 def prompts_by_turns(
-    model: TextToMotion, text: str, seconds: float | None = None, strength: float | None = None
+    model: TextToMotion,
+    text: str,
+    seconds: float | None = None,
+    strength: float | None = None,
+    opening: bool = True,
 ) -> tuple[Prompt, ...]:
     """The prompts of a scene in which the actions of a text follow one another as its tree says.
 
     Actions of one turn ("while") stay together. Turns divide `seconds` (judged from the text when
     None) in proportion to the length that each would have alone; a text of one action, or of more than
-    there is time for, is one prompt. Raises PromptError as `TextToMotion.generate` does.
+    there is time for, is one prompt. opening: who sits down first stands first, and who stands up first
+    sits first, where there is time. Raises PromptError as `TextToMotion.generate` does.
     """
     prompt = check_prompt(text, model.encoder)
-    texts = turn_texts(model.read_tree(prompt, model.encoder.encode([prompt])))
+    tree = model.read_tree(prompt, model.encoder.encode([prompt]))
+    texts = turn_texts(tree)
+    begins = _opening(texts[0], tree) if opening else None
+    lead = 0.0 if begins is None else _OPENING_S
     if seconds is None:
-        seconds = max(model.predict_seconds(prompt), _EASY_S * len(texts))
+        seconds = round(max(model.predict_seconds(prompt), _EASY_S * len(texts)) + lead, 3)
+    if seconds < lead + _SHORTEST_S * len(texts):
+        begins, lead = None, 0.0
     if len(texts) < 2 or seconds < _SHORTEST_S * len(texts):
-        return (Prompt(prompt, 0.0, seconds, strength=strength),)
+        texts = [prompt]
     alone = np.array([model.predict_seconds(one) for one in texts])
     # What is left beside the least that each has is divided.
-    lengths = _SHORTEST_S + (seconds - _SHORTEST_S * len(texts)) * alone / alone.sum()
-    frames = np.round(np.cumsum(lengths) * model.bundle.fps)
-    edges = [0.0, *(float(f) / model.bundle.fps for f in frames[:-1]), seconds]
+    lengths = _SHORTEST_S + (seconds - lead - _SHORTEST_S * len(texts)) * alone / alone.sum()
+    frames = np.round((lead + np.cumsum(lengths)) * model.bundle.fps)
+    edges = [lead, *(float(f) / model.bundle.fps for f in frames[:-1]), seconds]
+    if begins is not None:
+        texts, edges = [begins, *texts], [0.0, *edges]
     return tuple(
         Prompt(one, start, end, strength=strength)
         for one, (start, end) in zip(texts, itertools.pairwise(edges), strict=True)
     )
+
+
+def _agents(tree: SemanticTree) -> list[Node]:
+    return [phrase for phrase in tree.phrases if phrase.role == "agent"]
+
+
+def _subject(tree: SemanticTree) -> str:
+    return next((agent.text for agent in _agents(tree)), "a person")
+
+
+def _opening(first: str, tree: SemanticTree) -> str | None:
+    """What is to be seen before the first turn; None where nothing is wanting."""
+    states = (state for pattern, state in _OPENINGS if pattern.search(first))
+    return next((f"{_subject(tree)} {state}" for state in states), None)
 
 
 def turn_texts(tree: SemanticTree) -> list[str]:
@@ -68,8 +106,7 @@ def turn_texts(tree: SemanticTree) -> list[str]:
         if action.order is not None and not action.text.lower().startswith("to "):
             order = action.order
         turns.setdefault(order, []).append(action)
-    agents = [phrase for phrase in tree.phrases if phrase.role == "agent"]
-    subject = agents[0].text if agents else "a person"
+    agents, subject = _agents(tree), _subject(tree)
     found: list[str] = []
     turned = False
     for order in sorted(turns):
