@@ -57,7 +57,7 @@ def run(
         loop: Let the end join the beginning without a seam.
         in_place: Keep the person over one place, as on a treadmill.
         by_turns: Make the actions of the text one after another, each in a stretch of time of its own;
-            takes longer to make.
+            who sits down first stands, who stands up first sits. Takes longer to make.
         seconds: Length, 1 to 10 seconds (a scene: to 600); judged from the text when not given.
         seed: The same seed gives the same motion.
         samples: How many motions; walk.glb becomes walk-0.glb, walk-1.glb, ...

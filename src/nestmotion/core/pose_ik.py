@@ -17,7 +17,7 @@ from nestmotion.core.rotations import (
 from nestmotion.core.skeleton import Skeleton
 from nestmotion.core.two_bone_ik import two_bone_ik
 
-__all__ = ["solve_poses"]
+__all__ = ["ITERATIONS", "solve_poses"]
 
 # How readily a joint turns to bring another one to its place; knees and elbows only about their hinge.
 READINESS = {"spine": 0.1, "neck": 0.2, "head": 0.2, "collar": 0.2, "pelvis": 0.05}
@@ -39,6 +39,7 @@ def solve_poses(
     quat_local_xyzw: Float[np.ndarray, "b j 4"],
     target_m: Float[np.ndarray, "b j 3"],
     weight: Float[np.ndarray, "b j"],
+    iterations: int = ITERATIONS,
 ) -> tuple[Float[np.ndarray, "b 3"], Float[np.ndarray, "b j 4"]]:
     """Root and local rotations of poses near the given ones whose joints are at `target_m`.
 
@@ -46,6 +47,7 @@ def solve_poses(
     Damped least squares on the geometric Jacobian (Wampler 1986; Nakamura and Hanafusa 1986), weighted
     so that limbs turn before the trunk and the trunk before the root moves; the root itself does not
     turn. A target out of reach is approached as nearly as the body can be stretched towards it.
+    iterations: at most so many; with few, targets that are far away are only approached.
     """
     parents, root = skeleton.parents, root_m.copy()
     quat = quat_local_xyzw.copy()
@@ -56,7 +58,7 @@ def solve_poses(
         for upper, middle, _, axis in LIMBS
     }
     limits = {j: _limits(quat[:, j], axis) for j, (_, axis) in hinges.items()}
-    for _ in range(ITERATIONS):
+    for _ in range(iterations):
         position, world = forward_kinematics(parents, skeleton.offsets_m, quat, root)
         gap = (target_m - position) * (weight > 0)[..., None]
         length = np.linalg.norm(gap, axis=-1, keepdims=True)

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from nestmotion.core import Motion
 from nestmotion.core.banded import smooth_correction
 from nestmotion.core.fitting import LIMBS
-from nestmotion.core.pose_ik import solve_poses
+from nestmotion.core.pose_ik import ITERATIONS, solve_poses
 from nestmotion.core.rotations import (
     quat_apply,
     quat_conjugate,
@@ -30,7 +30,7 @@ from nestmotion.features.layout import CONTACT_JOINTS
 from nestmotion.features.parts import PARTS
 from nestmotion.generate.plan import Plan, Points
 
-__all__ = ["held_feet", "meet", "with_kept"]
+__all__ = ["held_feet", "meet", "pointed", "with_kept"]
 
 # A place that must be met outweighs all else.
 FIRM = 1e8
@@ -60,7 +60,7 @@ def meet(motion: Motion, plan: Plan) -> Motion:
     motion = _turned(motion, plan)
     motion = _shifted(motion, plan)
     motion = _posed(motion, plan)
-    return _pointed(motion, plan)
+    return pointed(motion, plan)
 
 
 def _points_m(points: Points, motion: Motion) -> Float[np.ndarray, "k 3"]:
@@ -176,8 +176,9 @@ def _bounded(
     return change * np.minimum(1.0, most / np.maximum(length, 1e-12))[..., None]
 
 
-def _pointed(motion: Motion, plan: Plan) -> Motion:
-    """Single joints brought to their places by inverse kinematics, standing feet staying theirs."""
+def pointed(motion: Motion, plan: Plan, iterations: int = ITERATIONS) -> Motion:
+    """Single joints brought to their places by inverse kinematics, standing feet staying theirs.
+    iterations: as for `solve_poses`."""
     points = plan.points
     if not len(points):
         return motion
@@ -194,9 +195,8 @@ def _pointed(motion: Motion, plan: Plan) -> Motion:
         weight[sent[:, None], joints] = 0.0
     target[row, points.joint] = _approached(_points_m(points, motion), points, motion)
     weight[row, points.joint] = 1.0
-    root, quat = solve_poses(
-        motion.skeleton, motion.root_m[frames], motion.quat_local_xyzw[frames], target, weight
-    )
+    pose = motion.root_m[frames], motion.quat_local_xyzw[frames]
+    root, quat = solve_poses(motion.skeleton, *pose, target, weight, iterations)
     given, wanted = FIRM * _whole(plan), motion.quat_local_xyzw.copy()
     shift = np.zeros((len(motion), 3))
     given[frames], wanted[frames], shift[frames] = FIRM, quat, root - motion.root_m[frames]

@@ -1,7 +1,8 @@
 """Guidance during sampling: the clean motion of every step is changed towards what was asked for.
 
 What the network is told as known it keeps to in its own way. A pull says the same in the columns that
-depend on it, so that legs are sampled for the pace they have to go, and arms from where they can reach.
+depend on it, so that legs are sampled for the pace they have to go, and the body for what hands and
+feet have to reach.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from nestmotion.core import Skeleton
+from nestmotion.core import Motion, Skeleton
 from nestmotion.core.banded import smooth_correction
 from nestmotion.core.fitting import LIMBS
 from nestmotion.core.rotations import quat_apply, quat_conjugate, quat_from_yaw
-from nestmotion.features import FeatureLayout
+from nestmotion.features import FeatureLayout, decode, encode
+from nestmotion.features.place import Place
+from nestmotion.generate.exactness import pointed
 from nestmotion.generate.plan import Plan
 
 __all__ = ["make_pull"]
@@ -27,6 +30,9 @@ STRETCH, NEAR_M = 0.9, 0.25
 # The root's way is bent over this time to come within reach.
 APPROACH_S = 1.0
 FIRM = 1e6
+
+# Every step of the sampler goes on where the one before left the body.
+ITERATIONS = 6
 
 _UP = np.array([0.0, 1.0, 0.0])
 
@@ -45,6 +51,7 @@ def make_pull(
             _face(clean, plan, layout, fps)
         if len(plan.points):
             _reach(clean, plan, skeleton, layout, fps)
+            _point(clean, plan, skeleton, layout, fps)
         _keep_pace(clean, moving, layout, fps)
         return clean
 
@@ -80,7 +87,7 @@ def _keep_pace(
 def _reach(
     clean: Float[np.ndarray, "t f"], plan: Plan, skeleton: Skeleton, layout: FeatureLayout, fps: float
 ) -> None:
-    """The root moved to where joints can reach their targets, and the joints put there."""
+    """The root moved to where joints can reach their targets."""
     points, rows = plan.points, plan.points.frame
     turn = quat_from_yaw(_yaw(clean, layout)[rows])
     root = np.zeros((len(points), 3))
@@ -102,12 +109,22 @@ def _reach(
     shift[np.isfinite(plan.place).all(axis=1)] = 0.0
     clean[:, layout["root_path"]] += shift.astype(np.float32)
     _hasten(clean, shift, layout, fps)
-    target = target - quat_apply(quat_conjugate(turn), shift[rows] @ np.eye(3)[[0, 2]])
-    start = layout["joint_positions"].start
-    for k, joint in enumerate(points.joint):
-        if joint:
-            first = start + 3 * (joint - 1)
-            clean[rows[k], first : first + 3] = (target - height)[k]
+
+
+def _point(
+    clean: Float[np.ndarray, "t f"], plan: Plan, skeleton: Skeleton, layout: FeatureLayout, fps: float
+) -> None:
+    """All but the contacts changed as the exactness pass will change the motion."""
+    motion = decode(clean, skeleton, fps)
+    change = _encoded(pointed(motion, plan, ITERATIONS), layout) - _encoded(motion, layout)
+    change[:, layout["contacts"]] = 0.0
+    clean += np.where(plan.known.mask, 0.0, change)
+
+
+def _encoded(motion: Motion, layout: FeatureLayout) -> Float[np.ndarray, "t f"]:
+    """Features of a motion where it is."""
+    x, _, z = motion.root_m[0]
+    return Place(float(motion.heading_rad[0]), float(x), float(z)).features(encode(motion), layout)
 
 
 def _hasten(
