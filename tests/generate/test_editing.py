@@ -12,6 +12,7 @@ from nestmotion.core.edit import canonicalize, concatenate, mirror, move, resamp
 from nestmotion.core.errors import PromptError, SettingsError
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.editing import edit_phrase, prompt_of, regenerate, stretch
+from nestmotion.generate.sampler import FADE_FRAMES
 
 PROMPT = "a person walks forward, then waves with the left hand"
 
@@ -78,7 +79,7 @@ def test_sides_are_swapped_by_reflection_of_the_arms_alone(model, clip):
         f"{s}_{n}" for s in ("left", "right") for n in ("collar", "shoulder", "elbow", "wrist")
     }
     assert _mean_change_m(found.motion, clip, slice(0, round(found.start_s * 20))) < 1e-9
-    inner = slice(round(found.start_s * 20) + 8, len(clip))
+    inner = slice(round(found.start_s * 20) + FADE_FRAMES, len(clip))
     arm = [sk.index(name) for name in found.joints]
     new, reflected = (m.quat_local_xyzw[inner][:, arm] for m in (found.motion, mirror(clip)))
     np.testing.assert_allclose(np.abs((new * reflected).sum(axis=-1)), 1, atol=1e-9)

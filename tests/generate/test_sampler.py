@@ -235,7 +235,7 @@ def test_free_values_beside_fixed_ones_fade_to_what_the_network_says():
     mask[[0, 1, -1], 0] = True
     fixed = Fixed(np.ones((frames, 2), dtype=np.float32), mask)
     x = np.zeros((3, frames, 2), dtype=np.float32)
-    found = fixed.fade(x, x)
+    found = fixed.fade(x)
     assert not found[..., 1].any()
     assert (found[:, mask[:, 0], 0] == 1).all()
     after = found[0, 1 : FADE_FRAMES + 2, 0]
@@ -243,4 +243,23 @@ def test_free_values_beside_fixed_ones_fade_to_what_the_network_says():
     assert after[1] > 0.9
     assert not found[:, FADE_FRAMES + 1 : -FADE_FRAMES - 1].any()
     np.testing.assert_allclose(found[0, -FADE_FRAMES - 1 :, 0], after[::-1], atol=1e-6)
-    np.testing.assert_array_equal(fixed.fade(x, fixed.features + 0 * x), fixed.put(x))
+    np.testing.assert_array_equal(fixed.fade(fixed.features + 0 * x), fixed.features + 0 * x)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_every_step_goes_on_from_a_prediction_without_a_step_beside_fixed_values(guidance):
+    """From noise 0 what the denoiser is asked next is what the step before made of its answer."""
+    mask = np.zeros((40, 1), dtype=bool)
+    mask[20] = True
+    fixed, asked = Fixed(np.ones((40, 1), dtype=np.float32), mask), []
+
+    def denoise(noisy, time, has_text):
+        asked.append((noisy[0], signal_and_noise(time[0])[0]))
+        return np.zeros_like(noisy)
+
+    found = _samples(denoise, np.zeros((1, 40, 1)), 5, guidance, fixed=fixed)
+    expected = fixed.fade(np.zeros((1, 40, 1), dtype=np.float32))
+    assert 0.9 < expected[0, 21, 0] < 1
+    for noisy, signal in asked[1:]:
+        np.testing.assert_allclose(noisy[~mask], signal * expected[0][~mask], atol=1e-6)
+    np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -13,6 +13,7 @@ from nestmotion.core.errors import SceneError
 from nestmotion.core.skeleton import Skeleton
 from nestmotion.evaluation.motion_facts import foot_slide_mm
 from nestmotion.generate import TextToMotion
+from nestmotion.generate.plan import make_plan
 from nestmotion.generate.remaining import seam_m
 from nestmotion.generate.scene import Kept, Keyframe, Path, Prompt, Scene, Target, Waypoint
 from nestmotion.generate.scene_check import complete_scene
@@ -118,6 +119,39 @@ def test_poses_and_targets_are_met(model, walk):
         assert left.met, str(left)
     np.testing.assert_allclose(found.motion.positions_m[20], walk.positions_m[20], atol=0.03)
     assert _step_m(found.motion) < 0.45
+
+
+def test_there_is_no_leap_at_a_pose_on_the_way(model, walk):
+    """The pose that the walk itself has after 2 s, twice as far from the origin."""
+    x, _, z = walk.root_m[40]
+    pose = Keyframe(2.0, move(_pose(walk, 40), 0.0, (x, 0.0, z)))
+    found = model.scene(Scene((WALK,), seconds=4, keyframes=(pose,)), seed=3)
+    assert all(r.met for r in found.remaining)
+    assert np.linalg.norm(found.motion.root_m[0, [0, 2]]) < 0.01
+    assert abs(found.motion.heading_rad[0]) < 0.01
+    pace = np.linalg.norm(np.diff(found.raw.root_m[:, [0, 2]], axis=0), axis=1)
+    assert np.abs(np.diff(pace)).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("wishes", "place", "heading"),
+    [
+        ({"path": Path((Waypoint(0, 0, 0.0), Waypoint(0, -3, 4.0)))}, (0, 0), None),
+        ({"path": Path((Waypoint(0, 0, 0.0), Waypoint(0, -3, 4.0)), facing="free")}, (0, 0), 0.0),
+        ({"path": Path((Waypoint(2, 0, 0.0), Waypoint(0, -3, 4.0)), facing="free")}, (2, 0), 0.0),
+        ({"path": Path((Waypoint(2, 0, 1.0), Waypoint(0, -3, 4.0)))}, (0, 0), 0.0),
+        ({"path": Path((Waypoint(20, 0, 1.0), Waypoint(20, -3, 4.0)))}, None, None),
+        ({"targets": (Target("left_wrist", 1.0, (0, 1, 1)),)}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_a_scene_begins_over_the_origin_unless_it_says_otherwise(wishes, place, heading):
+    plan = make_plan(Scene((WALK,), seconds=4, **wishes), canonical_skeleton(), 20.0)
+    if place is None:
+        assert np.isnan(plan.place[0]).all()
+    else:
+        np.testing.assert_allclose(plan.place[0], place, atol=1e-6)
+    assert np.isnan(plan.heading[0]) if heading is None else plan.heading[0] == heading
 
 
 def test_a_path_with_headings_is_followed(model):

@@ -28,7 +28,7 @@ from nestmotion.core.skeleton import Skeleton
 from nestmotion.features.contacts import foot_contacts
 from nestmotion.features.layout import FeatureLayout
 
-__all__ = ["decode", "encode", "reconcile"]
+__all__ = ["decode", "encode", "reconcile", "root_way"]
 
 # Over this many seconds the predicted path begins to overrule the integrated velocity.
 PATH_TRUST_S = 1.0
@@ -91,6 +91,24 @@ def decode(
     layout = FeatureLayout.of(skeleton)
     f = np.asarray(features, dtype=np.float64)
     frames = len(f)
+    heading, path = root_way(f, layout, fps, given)
+    root = np.stack((path[:, 0], f[:, layout["root_height"]][:, 0], path[:, 1]), axis=1)
+    turn = quat_from_yaw(heading)
+    matrix = rotation_6d_to_matrix(f[:, layout["rotations"]].reshape(frames, len(skeleton), 6))
+    local = quat_from_matrix(matrix)
+    local[:, 0] = quat_multiply(turn, local[:, 0])
+    return Motion(skeleton, fps, root, local)
+
+
+def root_way(
+    features: Float[np.ndarray, "t f"],
+    layout: FeatureLayout,
+    fps: float,
+    given: Bool[np.ndarray, "t f"] | None = None,
+) -> tuple[Float[np.ndarray, "t"], Float[np.ndarray, "t 2"]]:
+    """Heading in radians, without jumps, and x and z of the root in metres, as the root blocks of
+    features say together. given: as for `decode`."""
+    f = np.asarray(features, dtype=np.float64)
     firm = np.zeros(f.shape, dtype=bool) if given is None else given
     heading = _decode_heading(
         f[:, layout["root_heading"]],
@@ -98,16 +116,11 @@ def decode(
         fps,
         np.all(firm[:, layout["root_heading"]], axis=1),
     )
-    turn = quat_from_yaw(heading)
     side, ahead = f[:, layout["root_velocity"]].T
-    velocity = quat_apply(turn, np.stack((side, np.zeros(frames), ahead), axis=1))[:, [0, 2]]
+    local = np.stack((side, np.zeros(len(f)), ahead), axis=1)
+    velocity = quat_apply(quat_from_yaw(heading), local)[:, [0, 2]]
     firm_path = np.all(firm[:, layout["root_path"]], axis=1)
-    path = reconcile(f[:, layout["root_path"]], velocity, fps, firm_path)
-    root = np.stack((path[:, 0], f[:, layout["root_height"]][:, 0], path[:, 1]), axis=1)
-    matrix = rotation_6d_to_matrix(f[:, layout["rotations"]].reshape(frames, len(skeleton), 6))
-    local = quat_from_matrix(matrix)
-    local[:, 0] = quat_multiply(turn, local[:, 0])
-    return Motion(skeleton, fps, root, local)
+    return heading, reconcile(f[:, layout["root_path"]], velocity, fps, firm_path)
 
 
 def _decode_heading(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from nestmotion.core import Motion, Skeleton
+from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize, mirror, move
 from nestmotion.core.rotations import (
     quat_conjugate,
@@ -16,53 +16,12 @@ from nestmotion.core.rotations import (
     quat_to_rotation_vector,
     unroll_signs,
 )
-from nestmotion.features import FeatureLayout
-from nestmotion.features.known import Known, frame_mask, known_frames, known_path
 from nestmotion.generate.sampler import FADE_FRAMES
 
-__all__ = ["carried", "known_around", "mirrored", "retimed", "set_in"]
+__all__ = ["carried", "mirrored", "retimed", "set_in"]
 
 # Over so many seconds a retimed stretch goes from the clip's own pace to its new one.
 _RAMP_S = 0.3
-
-
-def known_around(motion: Motion, frames: range, joints: frozenset[int] | None = None) -> Known:
-    """All of a canonical motion but some frames (of some joints, None for all), and the place of the
-    first frame in any case."""
-    total, layout = len(motion), FeatureLayout.of(motion.skeleton)
-    free = np.zeros(total, dtype=bool)
-    free[frames.start : frames.stop] = True
-    whole = known_frames(motion, slice(0, total), total)
-    mask = frame_mask(layout, ~free)
-    if joints is not None:
-        mask |= free[:, None] & ~_columns(layout, motion.skeleton, joints)
-    path, heading = np.full((total, 2), np.nan), np.full(total, np.nan)
-    path[0], heading[0] = 0.0, 0.0
-    return Known(whole.features, mask) | known_path(path, heading, len(motion.skeleton))
-
-
-def _columns(
-    layout: FeatureLayout, skeleton: Skeleton, joints: frozenset[int]
-) -> Bool[np.ndarray, "f"]:
-    """The columns that the rotations of some joints change; all when the root is among them."""
-    columns = np.zeros(layout.size, dtype=bool)
-    if 0 in joints:
-        columns[:] = True
-        return columns
-    moved: set[int] = set()
-    for j in range(1, len(skeleton)):
-        if skeleton.parents[j] in joints | moved:
-            moved.add(j)
-    rotations, velocities = layout["rotations"].start, layout["joint_velocities"].start
-    positions = layout["joint_positions"].start
-    for j in joints:
-        columns[rotations + 6 * j : rotations + 6 * j + 6] = True
-    for j in moved:
-        columns[positions + 3 * (j - 1) : positions + 3 * j] = True
-        columns[velocities + 3 * j : velocities + 3 * j + 3] = True
-    if any("foot" in skeleton.joint_names[j] or "ankle" in skeleton.joint_names[j] for j in moved):
-        columns[layout["contacts"]] = True
-    return columns
 
 
 def _joined(motion: Motion, frame: int, end: Motion) -> Motion:

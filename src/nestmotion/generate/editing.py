@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize, mirror, move
 from nestmotion.core.errors import PromptError, SettingsError
-from nestmotion.generate.edit_motion import carried, known_around, mirrored, retimed, set_in
+from nestmotion.generate.edit_motion import carried, mirrored, retimed, set_in
 from nestmotion.generate.edit_text import (
     actions_of,
     changed_words,
@@ -25,6 +25,7 @@ from nestmotion.generate.edit_text import (
     swaps_sides,
 )
 from nestmotion.generate.pipeline import TextToMotion
+from nestmotion.generate.scene import Kept, Prompt, Scene
 
 __all__ = ["FACTORS", "SHORTEST_S", "Edited", "edit_phrase", "prompt_of", "regenerate", "stretch"]
 
@@ -196,8 +197,15 @@ class _Maker:
         return turned
 
     def _made(self, kept: Motion, frames: range) -> Motion:
-        known = known_around(kept, frames)
-        return self.model.generate(self.text, None, self.seed, 1, self.steps, self.guidance, known)[0]
+        """All of `kept` but some frames, and these by the text."""
+        fps, total = kept.fps, len(kept)
+        around = [edges for edges in ((0, frames.start), (frames.stop, total)) if edges[0] < edges[1]]
+        scene = Scene(
+            (Prompt(self.text, strength=self.guidance),),
+            total / fps,
+            kept=tuple(Kept(kept.frames(*edges), edges[0] / fps) for edges in around),
+        )
+        return self.model.scene(scene, self.seed, steps=self.steps).motion
 
 
 def _check(model: TextToMotion, motion: Motion) -> None:

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 
 from nestmotion.generate.scene import Path
 
-__all__ = ["path_frames", "path_length_m", "slowed"]
+__all__ = ["FASTEST_M_S", "path_frames", "path_length_m", "slowed"]
 
 # Points of the curve between two waypoints.
 FINE = 16

@@ -15,7 +15,7 @@ from nestmotion.features import FeatureLayout, encode
 from nestmotion.features.known import Known, frame_mask
 from nestmotion.features.parts import PARTS, part_columns
 from nestmotion.features.place import Place
-from nestmotion.generate.path import path_frames, slowed
+from nestmotion.generate.path import FASTEST_M_S, path_frames, slowed
 from nestmotion.generate.scene import Kept, Keyframe, Scene
 from nestmotion.generate.timeline import NOBODY
 
@@ -157,11 +157,27 @@ def _places(
             place[there] = stretch.motion.root_m[:count, [0, 2]]
             heading[there] = stretch.motion.heading_rad[:count]
             firm[there] = True
+    _begin(scene, place, heading, fps)
     if lead and lead < total:
         off = np.linalg.norm(place[lead] - place[lead - 1])
         if off > OFF_PATH_M:
             raise SceneError(f"the path begins {off:.2f} m from where the scene starts")
     return place, heading, firm
+
+
+def _begin(
+    scene: Scene, place: Float[np.ndarray, "t 2"], heading: Float[np.ndarray, "t"], fps: float
+) -> None:
+    """Unless it says otherwise, a scene that goes to a place begins over the origin, if one can get
+    there in time, and with heading 0."""
+    given = np.flatnonzero(np.isfinite(place).all(axis=1))
+    if not len(given):
+        return
+    if given[0] and np.linalg.norm(place[given[0]]) <= given[0] / fps * FASTEST_M_S:
+        place[0] = 0.0
+    ahead = scene.path is not None and scene.path.facing == "ahead" and not given[0]
+    if np.isfinite(place[0]).all() and not ahead:
+        heading[0] = np.nan_to_num(heading[0])
 
 
 def _facing(

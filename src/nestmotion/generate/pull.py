@@ -16,7 +16,7 @@ from nestmotion.core import Motion, Skeleton
 from nestmotion.core.banded import smooth_correction
 from nestmotion.core.fitting import LIMBS
 from nestmotion.core.rotations import quat_apply, quat_conjugate, quat_from_yaw
-from nestmotion.features import FeatureLayout, decode, encode
+from nestmotion.features import FeatureLayout, decode, encode, root_way
 from nestmotion.features.place import Place
 from nestmotion.generate.exactness import pointed
 from nestmotion.generate.plan import Plan
@@ -31,6 +31,11 @@ STRETCH, NEAR_M = 0.9, 0.25
 APPROACH_S = 1.0
 FIRM = 1e6
 
+# The change of the root's way is straight between places that it has to go through and level beyond
+# them, smooth over EVEN_S beside each. BEND_S is only to be long against a step.
+BEND_S, EVEN_S = 4.0, 0.4
+THROUGH = 1e10
+
 # Every step of the sampler goes on where the one before left the body.
 ITERATIONS = 6
 
@@ -42,6 +47,7 @@ def make_pull(
 ) -> Callable[[Float[np.ndarray, "t f"]], Float[np.ndarray, "t f"]]:
     """The pull of a plan on features (T, F) in its world, not normalised."""
     layout = FeatureLayout.of(skeleton)
+    through = bool(plan.poses or plan.kept)
     moving = np.isfinite(plan.place).all(axis=1)
     moving[:-1] &= moving[1:]
 
@@ -49,6 +55,8 @@ def make_pull(
         clean = clean.copy()
         if plan.facing.any():
             _face(clean, plan, layout, fps)
+        if through:
+            _through(clean, plan, layout, fps)
         if len(plan.points):
             _reach(clean, plan, skeleton, layout, fps)
             _point(clean, plan, skeleton, layout, fps)
@@ -75,13 +83,43 @@ def _keep_pace(
     clean: Float[np.ndarray, "t f"], moving: Bool[np.ndarray, "t"], layout: FeatureLayout, fps: float
 ) -> None:
     """Velocities of the root that go with its path where that is given."""
+    velocity = _pace(clean, layout, fps)[moving]
+    clean[moving, layout["root_velocity"]] = velocity
+    pelvis = layout["joint_velocities"].start
+    clean[np.ix_(moving, [pelvis, pelvis + 2])] = velocity
+
+
+def _pace(
+    clean: Float[np.ndarray, "t f"], layout: FeatureLayout, fps: float
+) -> Float[np.ndarray, "t 2"]:
+    """Velocities of the root over the floor, in the heading frame, that go with its path."""
     path = clean[:, layout["root_path"]].astype(float)
     step = np.diff(path, axis=0, append=2 * path[-1:] - path[-2:-1]) * fps
     world = np.stack((step[:, 0], np.zeros(len(step)), step[:, 1]), axis=1)
-    velocity = quat_apply(quat_conjugate(quat_from_yaw(_yaw(clean, layout))), world)[:, [0, 2]]
-    clean[moving, layout["root_velocity"]] = velocity[moving]
-    pelvis = layout["joint_velocities"].start
-    clean[np.ix_(moving, [pelvis, pelvis + 2])] = velocity[moving]
+    return quat_apply(quat_conjugate(quat_from_yaw(_yaw(clean, layout))), world)[:, [0, 2]]
+
+
+def _through(clean: Float[np.ndarray, "t f"], plan: Plan, layout: FeatureLayout, fps: float) -> None:
+    """The root's way, which is what its places and velocities together say, turned and bent as a whole
+    to the headings and places that it has to go through: else it leaps there. All joints go along."""
+    yaw, path = root_way(clean, layout, fps)
+    off = np.stack((plan.heading - yaw, *(plan.place - path).T), axis=1)
+    given = np.isfinite(off)
+    faced = given[:, 0]
+    off[faced, 0] = np.unwrap((off[faced, 0] + np.pi) % (2 * np.pi) - np.pi)
+    level = np.full(off.shape, (BEND_S * fps) ** 4 / (EVEN_S * fps) ** 2)
+    places = THROUGH * given, np.where(given, off, 0.0)
+    change = smooth_correction(places, BEND_S * fps, [(level, np.zeros(off.shape))])
+    yaw, path = yaw + change[:, 0], path + change[:, 1:]
+    clean[:, layout["root_path"]] = path
+    clean[:, layout["root_heading"]] = np.stack((np.cos(yaw), np.sin(yaw)), axis=1)
+    clean[:-1, layout["heading_velocity"]] = np.diff(yaw)[:, None] * fps
+    pace = _pace(clean, layout, fps)
+    change = pace - clean[:, layout["root_velocity"]]
+    clean[:, layout["root_velocity"]] = pace
+    joints = layout["joint_velocities"]
+    clean[:, joints.start : joints.stop : 3] += change[:, :1]
+    clean[:, joints.start + 2 : joints.stop : 3] += change[:, 1:]
 
 
 def _reach(

@@ -127,14 +127,13 @@ def sample_timeline(
     fixed = Fixed(timeline.known.features, timeline.known.mask)
     before = None
     for now, after in itertools.pairwise(np.linspace(1.0, 0.0, steps + 1).astype(np.float32)):
-        predicted = sampling.predict(denoise, float(now))
-        clean = fixed.put(predicted[None])[0]
+        clean = fixed.fade(sampling.predict(denoise, float(now))[None])[0]
         if timeline.pull is not None:
             clean = timeline.pull(clean)
         middle = clean if before is None else clean + (clean - before) / 2
         before = clean
         sampling.step(middle, now, after)
-    return fixed.fade(middle[None], predicted[None])[0]
+    return fixed.put(middle[None])[0]
 
 
 class _Sampling:
