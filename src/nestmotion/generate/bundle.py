@@ -22,6 +22,7 @@ from nestmotion.core import Skeleton
 from nestmotion.core.checksums import check_folder, sha256_of
 from nestmotion.core.errors import BundleError
 from nestmotion.features import Normalizer
+from nestmotion.generate.amplitude import Amplitude
 from nestmotion.generate.length import LengthModel
 
 __all__ = [
@@ -109,6 +110,11 @@ class Bundle:
         """The weight, in `sample`, of the network's prediction with text against that without: 1 for
         the guidance that the network has learned (training/distil.py), where one reading is enough."""
         return guidance / float(self.manifest["sampling"]["learned_guidance"])
+
+    @cached_property
+    def amplitude(self) -> Amplitude:
+        """How far joints turn for what the network says."""
+        return Amplitude(**self.manifest["sampling"].get("amplitude", {}))
 
     def _json(self, name: str) -> Any:
         return json.loads((self.folder / name).read_text("utf-8"))

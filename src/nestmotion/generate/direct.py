@@ -14,6 +14,7 @@ from nestmotion.core.edit import canonicalize
 from nestmotion.core.errors import PromptError
 from nestmotion.features import FeatureLayout, decode, foot_contacts
 from nestmotion.features.parts import PARTS, part_columns
+from nestmotion.generate.amplitude import Amplitude, amplified, share_beside
 from nestmotion.generate.exactness import held_feet, meet, with_kept
 from nestmotion.generate.loop import close, in_place, with_neighbours
 from nestmotion.generate.plan import Plan, make_plan
@@ -108,6 +109,7 @@ def direct(
         )
     features = sample_plan(model, plan, scene.prompts, (seed, sample), steps, scene.loop)
     raw = decode(features, bundle.skeleton, bundle.fps, _given(plan, bundle.fps))
+    raw = _amplified(raw, plan, bundle.amplitude, scene.loop)
     if not plan.leads:
         raw = canonicalize(raw)
     contact = np.clip(features[:, FeatureLayout.of(bundle.skeleton)["contacts"]], 0.0, 1.0)
@@ -153,6 +155,18 @@ def _finished(
         motion = meet(motion, plan) if exact else motion
     motion = close(motion) if scene.loop else motion
     return with_kept(motion, plan) if exact else motion
+
+
+def _amplified(motion: Motion, plan: Plan, amplitude: Amplitude, loop: bool) -> Motion:
+    """The motion with the bundle's amplitude but where poses or joints were asked for."""
+    held = np.zeros(plan.frames, dtype=bool)
+    held[[*plan.poses, *plan.points.frame]] = True
+    for first, kept in plan.kept:
+        held[first : first + len(kept.motion)] = True
+    share = share_beside(np.tile(held, 3 if loop else 1))
+    if not loop:
+        return amplified(motion, amplitude, share)
+    return amplified(with_neighbours(motion), amplitude, share).frames(plan.frames, 2 * plan.frames)
 
 
 def _standing(

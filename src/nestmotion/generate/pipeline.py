@@ -18,6 +18,7 @@ from nestmotion.features import FeatureLayout, decode, encode
 from nestmotion.features.known import Known
 from nestmotion.features.mirror import mirror_features
 from nestmotion.generate.alignment_map import AlignmentMap
+from nestmotion.generate.amplitude import amplified, share_beside
 from nestmotion.generate.bundle import Bundle, default_bundle_path
 from nestmotion.generate.postprocess import postprocess as make_feet_stand
 from nestmotion.generate.prompt import check_prompt, check_request, check_seconds, warn_if_not_english
@@ -276,9 +277,16 @@ class TextToMotion:
         """The motion of sampled features (T, F), not normalised, as `generate` returns it."""
         given = known.mask if known is not None else None
         motion = decode(features, self.bundle.skeleton, self.bundle.fps, given)
+        motion = amplified(motion, self.bundle.amplitude, self._share(known))
         # What is known has its place in the world; turning the motion would move it away from there.
         motion = canonicalize(motion) if known is None else motion
         return make_feet_stand(motion) if postprocess else motion
+
+    def _share(self, known: Known | None) -> Float[np.ndarray, "t"] | None:
+        """Of the bundle's amplitude, frame by frame: none where rotations are known."""
+        if known is None:
+            return None
+        return share_beside(known.mask[:, self._layout["rotations"]].any(axis=1))
 
     def _sample(
         self,
