@@ -57,7 +57,12 @@ def test_the_manifest(bundle, config, corpus):
         "patch_frames": 4,
         "frame_multiple": 16,
         "seconds": {"shortest": 1.0, "longest": 10.0},
-        "sampling": {"steps": 3, "guidance": 2.0, "learned_guidance": 1.0},
+        "sampling": {
+            "steps": 3,
+            "guidance": 2.0,
+            "learned_guidance": 1.0,
+            "amplitude": {"legs": 1.0, "upper": 1.0},
+        },
         "parameters": sum(p.numel() for p in network.parameters()),
         "files": {name: sha256_of(bundle / name) for name in FILES},
     }

@@ -113,7 +113,7 @@ class Bundle:
 
     @cached_property
     def amplitude(self) -> Amplitude:
-        """How far joints turn for what the network says."""
+        """How far joints turn for what the network says; as far, where the manifest does not say."""
         return Amplitude(**self.manifest["sampling"].get("amplitude", {}))
 
     def _json(self, name: str) -> Any:

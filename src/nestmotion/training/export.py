@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from nestmotion.core import canonical_skeleton
 from nestmotion.core.checksums import sha256_of
 from nestmotion.core.errors import OutputError
 from nestmotion.corpus import PreparedCorpus
+from nestmotion.generate.amplitude import Amplitude
 from nestmotion.generate.bundle import CARD, FILES, FORMAT, MANIFEST, TEXT_FILES, is_bundle
 from nestmotion.generate.length import LengthModel
 from nestmotion.generate.prompt import word_list
@@ -45,11 +46,13 @@ _TEXTS_AT_ONCE = 64
 @dataclass(frozen=True)
 class ExportSettings:
     """What generation with the bundle does unless told otherwise: sampler steps and guidance. With the
-    guidance that a run has learned (TrainConfig.learn_guidance) a step is one reading, not two."""
+    guidance that a run has learned (TrainConfig.learn_guidance) a step is one reading, not two.
+    amplitude: how many times as far joints turn as the network says (benchmarks/amplitude.py)."""
 
     name: str = "nested"
     steps: int = 12
     guidance: float = 4.0
+    amplitude: Amplitude = field(default_factory=Amplitude)
 
 
 def export(
@@ -122,6 +125,7 @@ def _write(
             "steps": settings.steps,
             "guidance": settings.guidance,
             "learned_guidance": config.learn_guidance or 1.0,
+            "amplitude": asdict(settings.amplitude),
         },
         "parameters": sum(p.numel() for p in model.parameters()),
         "training": training_record(run),
