@@ -286,7 +286,8 @@ class TextToMotion:
         """Of the bundle's amplitude, frame by frame: none where rotations are known."""
         if known is None:
             return None
-        return share_beside(known.mask[:, self._layout["rotations"]].any(axis=1))
+        held: Bool[np.ndarray, "t"] = np.any(known.mask[:, self._layout["rotations"]], axis=1)
+        return share_beside(held)
 
     def _sample(
         self,
