@@ -16,20 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from nestmotion.core.edit import canonicalize
-from nestmotion.core.rotations import (
-    quat_conjugate,
-    quat_multiply,
-    quat_to_rotation_vector,
-    unroll_signs,
-)
-from nestmotion.core.smoothing import gaussian_smooth
 from nestmotion.corpus import PreparedCorpus
 from nestmotion.evaluation.chosen import caption_of
 from nestmotion.evaluation.evaluator import Evaluator
 from nestmotion.evaluation.protocol import evaluate_motions
 from nestmotion.features.parts import PARTS
 from nestmotion.generate import TextToMotion
-from nestmotion.generate.amplitude import Amplitude, amplified
+from nestmotion.generate.amplitude import Amplitude, amplified, slow_turns
 from nestmotion.generate.postprocess import postprocess
 from nestmotion.training.config import DataConfig
 from nestmotion.training.data import training_clips
@@ -40,17 +33,10 @@ AMPLITUDES = ((1.0, 1.0), (1.0, 1.4), (1.15, 1.4), (1.25, 1.25), (1.25, 1.4), (1
 MEASURES = ("top1", "top3", "fid", "coverage", "mean_jerk", "peak_jerk", "foot_slide", "skating_ratio")
 
 
-def turns(motion, slow_s):
-    """Angles of all joints from their slow mean (T, J)."""
-    quat = unroll_signs(motion.quat_local_xyzw)
-    slow = gaussian_smooth(quat, slow_s * motion.fps)
-    slow /= np.linalg.norm(slow, axis=-1, keepdims=True)
-    return np.linalg.norm(quat_to_rotation_vector(quat_multiply(quat_conjugate(slow), quat)), axis=-1)
-
-
 def size(motions, slow_s, joints):
-    """Mean over clips and joints of the squared turns, and its root."""
-    return np.sqrt(np.mean([np.mean(turns(m, slow_s)[:, joints] ** 2) for m in motions]))
+    """Root mean square, over clips and joints, of the angles from the slow mean."""
+    squares = [(slow_turns(m, slow_s)[1][:, joints] ** 2).sum(axis=-1).mean() for m in motions]
+    return np.sqrt(np.mean(squares))
 
 
 def main() -> None:
@@ -61,14 +47,9 @@ def main() -> None:
     options = parser.parse_args()
 
     corpus, model = PreparedCorpus.open(options.corpus), TextToMotion.load(options.bundle)
-    plain = replace(
-        model.bundle,
-        manifest={
-            **model.bundle.manifest,
-            "sampling": model.bundle.manifest["sampling"] | {"amplitude": {}},
-        },
-    )
-    model.bundle = plain
+    manifest = model.bundle.manifest
+    plain = manifest | {"sampling": manifest["sampling"] | {"amplitude": {}}}
+    model.bundle = replace(model.bundle, manifest=plain)
     judge = Evaluator.load(text_encoder=model.bundle.folder)
     limits = model.bundle.manifest["seconds"]
     clips = [

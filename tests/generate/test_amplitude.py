@@ -13,7 +13,7 @@ from nestmotion.core.edit import mirror, move
 from nestmotion.core.rotations import quat_from_rotation_vector, quat_to_rotation_vector
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.amplitude import Amplitude, amplified, share_beside
-from nestmotion.generate.bundle import Bundle, default_bundle_path
+from nestmotion.generate.bundle import default_bundle_path
 from nestmotion.generate.sampler import FADE_FRAMES
 from nestmotion.generate.scene import Keyframe, Prompt, Scene
 
@@ -127,8 +127,3 @@ def test_poses_are_met_all_the_same(models):
     assert all(left.met for left in found.remaining)
     loop = large.scene(Scene((Prompt("a person walks"),), 2.0, loop=True, in_place=True), seed=2)
     assert all(left.met for left in loop.remaining)
-
-
-def test_the_default_bundle_opens_with_what_it_says():
-    said = Bundle.open(default_bundle_path()).manifest["sampling"].get("amplitude", {})
-    assert TextToMotion.load().bundle.amplitude == Amplitude(**said)

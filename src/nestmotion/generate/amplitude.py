@@ -25,7 +25,7 @@ from nestmotion.core.smoothing import gaussian_smooth
 from nestmotion.features.parts import PARTS
 from nestmotion.generate.sampler import FADE_FRAMES
 
-__all__ = ["Amplitude", "amplified", "share_beside"]
+__all__ = ["Amplitude", "amplified", "share_beside", "slow_turns"]
 
 # Standard deviation of the Gaussian that makes the slow mean.
 SLOW_S = 0.5
@@ -53,15 +53,23 @@ def amplified(
         gain[rows] = amplitude.legs if part == "legs" else amplitude.upper
     if (gain == 1.0).all():
         return motion
-    quat = unroll_signs(motion.quat_local_xyzw)
-    slow = gaussian_smooth(quat, SLOW_S * motion.fps)
-    slow /= np.linalg.norm(slow, axis=-1, keepdims=True)
-    turn = quat_to_rotation_vector(quat_multiply(quat_conjugate(slow), quat))
+    slow, turn = slow_turns(motion, SLOW_S)
     more = np.ones(len(motion)) if share is None else share
     factor = 1.0 + more[:, None, None] * (gain[:, None] - 1.0)
     return replace(
         motion, quat_local_xyzw=quat_multiply(slow, quat_from_rotation_vector(factor * turn))
     )
+
+
+def slow_turns(
+    motion: Motion, slow_s: float
+) -> tuple[Float[np.ndarray, "t j 4"], Float[np.ndarray, "t j 3"]]:
+    """Local rotations on the mean of a Gaussian of `slow_s` seconds (xyzw), and the rotation
+    vectors, in radians, from there to where the joints are."""
+    quat = unroll_signs(motion.quat_local_xyzw)
+    slow = gaussian_smooth(quat, slow_s * motion.fps)
+    slow /= np.linalg.norm(slow, axis=-1, keepdims=True)
+    return slow, quat_to_rotation_vector(quat_multiply(quat_conjugate(slow), quat))
 
 
 def share_beside(held: Bool[np.ndarray, "t"]) -> Float[np.ndarray, "t"]:

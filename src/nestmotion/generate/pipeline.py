@@ -93,7 +93,7 @@ class TextToMotion:
         seed, samples: sample k of a seed is the same however many samples are asked for.
         steps, guidance: of the sampler; the bundle's own values, chosen on validation, when None.
         known: what the motion has to keep to (features/known.py): a start, keyframes, a path.
-        postprocess: make standing feet stand (generate/postprocess.py); False gives the network's own.
+        postprocess: make standing feet stand (generate/postprocess.py); False leaves that out.
         Frame 0 stands over the origin facing +Z, as what is known says if it does; y = 0 is the floor.
         Raises PromptError when a value is out of range; warns (NestmotionWarning) when the prompt does
         not look like English.
@@ -236,7 +236,7 @@ class TextToMotion:
 
         exact: bring the motion to its wishes after sampling (generate/exactness.py). The rest as in
         `generate`, whose sample a scene of one prompt and nothing else is. Frame k is at k / fps; a
-        scene in which nothing has a place begins over the origin facing +Z.
+        scene begins over the origin facing +Z unless it says otherwise.
         Raises SceneError when the scene contradicts itself, PromptError when a value is out of range.
         """
         from nestmotion.generate.direct import direct

@@ -115,11 +115,11 @@ def _through(clean: Float[np.ndarray, "t f"], plan: Plan, layout: FeatureLayout,
     clean[:, layout["root_heading"]] = np.stack((np.cos(yaw), np.sin(yaw)), axis=1)
     clean[:-1, layout["heading_velocity"]] = np.diff(yaw)[:, None] * fps
     pace = _pace(clean, layout, fps)
-    change = pace - clean[:, layout["root_velocity"]]
+    faster = pace - clean[:, layout["root_velocity"]]
     clean[:, layout["root_velocity"]] = pace
     joints = layout["joint_velocities"]
-    clean[:, joints.start : joints.stop : 3] += change[:, :1]
-    clean[:, joints.start + 2 : joints.stop : 3] += change[:, 1:]
+    clean[:, joints.start : joints.stop : 3] += faster[:, :1]
+    clean[:, joints.start + 2 : joints.stop : 3] += faster[:, 1:]
 
 
 def _reach(
