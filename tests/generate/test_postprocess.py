@@ -253,3 +253,17 @@ def test_probabilities_of_another_length_are_refused() -> None:
     assert str(error.value) == (
         "a motion of 10 frames needs contact probabilities of shape (10, 4), not (9, 4)"
     )
+
+
+def test_beside_where_a_foot_is_held_it_does_not_leap() -> None:
+    """Feet slide far over a contact that ends shortly before the frame at which they are held."""
+    motion = sliding(standing(), (0.0, 0.02))
+    contact = np.zeros((60, 4))
+    contact[:28] = 1.0
+    held = np.zeros((60, 2), dtype=bool)
+    held[30] = True
+    found = postprocess(motion, contact, held=held)
+    moved = found.positions_m[:, FEET] - motion.positions_m[:, FEET]
+    assert np.abs(moved[30]).max() < 1e-6
+    assert np.linalg.norm(moved, axis=-1).max() > 0.05
+    assert np.linalg.norm(np.diff(moved, axis=0), axis=-1)[26:34].max() < 0.02

@@ -246,6 +246,21 @@ def test_free_values_beside_fixed_ones_fade_to_what_the_network_says():
     np.testing.assert_array_equal(fixed.fade(fixed.features + 0 * x), fixed.features + 0 * x)
 
 
+@pytest.mark.parametrize("gap", [2, 6, FADE_FRAMES, 3 * FADE_FRAMES])
+def test_between_two_fixed_values_what_is_off_goes_over_from_one_to_the_other(gap):
+    """Beside neither is there a step, however near they are to each other."""
+    mask = np.zeros((gap + 1, 1), dtype=bool)
+    mask[[0, -1]] = True
+    fixed = Fixed(np.linspace(2, -1, gap + 1, dtype=np.float32)[:, None], mask)
+    found = fixed.fade(np.zeros((1, gap + 1, 1), dtype=np.float32))[0, :, 0]
+    assert (found[0], found[-1]) == (2, -1)
+    assert (np.diff(found) <= 1e-6).all()
+    # The steepest step of a smooth step of this height.
+    assert np.abs(np.diff(found)).max() < 3 * 1.6 / min(gap, FADE_FRAMES)
+    if gap > 2:
+        assert np.abs(np.diff(found, 2)).max() < 3 * 6.1 / min(gap, FADE_FRAMES) ** 2
+
+
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 def test_every_step_goes_on_from_a_prediction_without_a_step_beside_fixed_values(guidance):
     """From noise 0 what the denoiser is asked next is what the step before made of its answer."""

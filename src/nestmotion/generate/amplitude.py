@@ -72,12 +72,14 @@ def slow_turns(
     return slow, quat_to_rotation_vector(quat_multiply(quat_conjugate(slow), quat))
 
 
-def share_beside(held: Bool[np.ndarray, "t"]) -> Float[np.ndarray, "t"]:
-    """0 at frames that are held, growing to 1 over FADE_FRAMES beside them."""
+def share_beside(
+    held: Bool[np.ndarray, "t"], fade_frames: float = FADE_FRAMES
+) -> Float[np.ndarray, "t"]:
+    """0 at frames that are held, growing to 1 over so many frames beside them."""
     frames, there = np.arange(len(held)), np.flatnonzero(held)
     if not len(there):
         return np.ones(len(held))
     after = np.searchsorted(there, frames).clip(0, len(there) - 1)
     away = np.minimum(*(np.abs(frames - there[k]) for k in (after, np.maximum(after - 1, 0))))
-    near = np.minimum(away / FADE_FRAMES, 1.0)
+    near = np.minimum(away / fade_frames, 1.0)
     return near * near * (3 - 2 * near)

@@ -23,6 +23,7 @@ from nestmotion.core.smoothing import gaussian_smooth
 from nestmotion.core.two_bone_ik import two_bone_ik
 from nestmotion.features.contacts import foot_contacts
 from nestmotion.features.layout import CONTACT_JOINTS
+from nestmotion.generate.amplitude import share_beside
 
 __all__ = ["PostProcess", "contact_stretches", "postprocess"]
 
@@ -40,6 +41,10 @@ LIFT_S = 0.05
 
 # A leg may be stretched by the lock to this share of its length, and is slowed down from the first on.
 REACH = (0.985, 0.998)
+
+# Beside where a foot is held a lock may move it less, growing to `most_m` over this time: a lock that
+# went on to the frame before would leap there.
+HELD_S = 0.4
 
 KNEE_AXIS = np.array([1.0, 0.0, 0.0])
 
@@ -101,14 +106,15 @@ def postprocess(
     contact = contact_stretches(contact_probability, settings)
     motion = _smoothed(motion, settings.smoothing)
     hold = np.zeros((len(motion), 2), dtype=bool) if held is None else held
+    share = np.stack([share_beside(foot, HELD_S * motion.fps) for foot in hold.T], axis=1)
     motion = _out_of_the_floor(motion, hold[:, 0] | hold[:, 1], settings)
     motion = _on_the_floor(motion, contact, settings) if held is None else motion
     ankle, toe = _feet(motion)
     if not contact.any() and min(ankle[..., 1].min(), toe[..., 1].min()) >= -settings.below_m:
         return motion
     ankles, toes = contact[:, 0::2], contact[:, 1::2]
-    foot = _locked_direction(toe - ankle, ankles & toes, hold, motion.fps, settings)
-    shift = _locked_place(ankle, foot, ankles, toes, hold, motion.fps, settings)
+    foot = _locked_direction(toe - ankle, ankles & toes, hold, share, motion.fps, settings)
+    shift = _locked_place(ankle, foot, ankles, toes, hold, share, motion.fps, settings)
     return _move_feet(motion, ankle + shift, foot)
 
 
@@ -187,12 +193,14 @@ def _steps(standing: Bool[np.ndarray, "t 2"]) -> Float[np.ndarray, "t 2 1"]:
     return both[..., None].astype(float)
 
 
-def _limited(vector: Float[np.ndarray, "t 2 c"], most: float) -> Float[np.ndarray, "t 2 c"]:
+def _limited(
+    vector: Float[np.ndarray, "t 2 c"], most: Float[np.ndarray, "t 2"]
+) -> Float[np.ndarray, "t 2 c"]:
     """Vectors shortened smoothly to at most `most`; up to two thirds of it nothing changes."""
-    free = most * 2 / 3
+    free = most[..., None] * 2 / 3
     length = np.linalg.norm(vector, axis=-1, keepdims=True)
-    over = np.maximum(length - free, 0.0)
-    limited = np.minimum(length, free) + (most - free) * np.tanh(over / (most - free))
+    over = np.maximum(length - free, 0.0) / np.maximum(free / 2, 1e-12)
+    limited = np.minimum(length, free) + free / 2 * np.tanh(over)
     return vector * (limited / np.maximum(length, 1e-12))
 
 
@@ -205,6 +213,7 @@ def _locked_direction(
     foot: Float[np.ndarray, "t 2 3"],
     flat: Bool[np.ndarray, "t 2"],
     hold: Bool[np.ndarray, "t 2"],
+    share: Float[np.ndarray, "t 2"],
     fps: float,
     settings: PostProcess,
 ) -> Float[np.ndarray, "t 2 3"]:
@@ -215,7 +224,7 @@ def _locked_direction(
     kept = HOLD * np.broadcast_to(hold[..., None], unit.shape)
     steps, blend = [(weight, _forward(unit))], settings.blend_s * fps
     turn = smooth_correction((kept, np.zeros_like(unit)), blend, steps)
-    unit = unit + _limited(turn, settings.most_turn)
+    unit = unit + _limited(turn, share * settings.most_turn)
     return unit * (length / np.linalg.norm(unit, axis=-1, keepdims=True))
 
 
@@ -225,6 +234,7 @@ def _locked_place(
     ankles: Bool[np.ndarray, "t 2"],
     toes: Bool[np.ndarray, "t 2"],
     hold: Bool[np.ndarray, "t 2"],
+    share: Float[np.ndarray, "t 2"],
     fps: float,
     settings: PostProcess,
 ) -> Float[np.ndarray, "t 2 3"]:
@@ -240,7 +250,7 @@ def _locked_place(
     wanted[..., 1] = np.clip(lowest, 0.0, most) - lowest
     weight[hold], wanted[hold] = HOLD, 0.0
     shift = smooth_correction((weight, wanted), settings.blend_s * fps, steps)
-    shift = _limited(shift, settings.most_m)
+    shift = _limited(shift, share * settings.most_m)
     shift[..., 1] = np.maximum(shift[..., 1], -settings.below_m - lowest)
     return np.where(hold[..., None], 0.0, shift)
 

@@ -35,28 +35,31 @@ class Fixed:
 
     def fade(self, predicted: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b t f"]:
         """What the network predicted, with the fixed values in place and no step beside them: how far
-        it is off there is added to the free frames around, fading out over FADE_FRAMES."""
+        it is off there is added to the free frames around, fading out over FADE_FRAMES, or up to the
+        next fixed value where that is nearer."""
         off = self.put(predicted) - predicted
         result = predicted + off
-        for beside, age in self._beside:
-            left = np.maximum(1 - age / FADE_FRAMES, 0.0).astype(np.float32)
-            share = left * left * (3 - 2 * left)
+        for beside, share in self._beside:
             result += share * np.take_along_axis(off, beside[None], axis=1)
         return result
 
     @cached_property
-    def _beside(self) -> list[tuple[Int[np.ndarray, "t f"], Int[np.ndarray, "t f"]]]:
-        """For every value the frame of the last fixed one before it and of the first after it, and how
-        many frames away that is; FADE_FRAMES where there is none and for what is fixed itself."""
-        frames = np.arange(len(self.mask))[:, None]
+    def _beside(self) -> list[tuple[Int[np.ndarray, "t f"], Float[np.ndarray, "t f"]]]:
+        """For every value the frame of the last fixed one before it and of the first after it, and the
+        share of what is off there that it is given; 0 where there is none and for what is fixed."""
+        total = len(self.mask)
+        frames = np.arange(total)[:, None]
         before = np.maximum.accumulate(np.where(self.mask, frames, -1), axis=0)
-        after = np.where(self.mask, frames, len(self.mask))[::-1]
+        after = np.where(self.mask, frames, total)[::-1]
         after = np.minimum.accumulate(after, axis=0)[::-1]
+        between = (before >= 0) & (after < total)
+        fade = np.where(between, np.minimum(after - before, FADE_FRAMES), FADE_FRAMES)
         result = []
         for beside in (before, after):
-            none = self.mask | (beside < 0) | (beside == len(self.mask))
-            age = np.where(none, FADE_FRAMES, np.abs(frames - beside))
-            result.append((np.where(none, 0, beside), age))
+            none = self.mask | (beside < 0) | (beside == total)
+            left = 1 - np.abs(frames - beside) / np.maximum(fade, 1)
+            left = np.where(none, 0.0, np.maximum(left, 0.0)).astype(np.float32)
+            result.append((np.where(none, 0, beside), left * left * (3 - 2 * left)))
         return result
 
 
