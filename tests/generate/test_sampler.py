@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nestmotion.core.noise import signal_and_noise
+from nestmotion.core.rotations import rotation_6d_from_matrix, rotation_6d_to_matrix
 from nestmotion.generate.sampler import FADE_FRAMES, Fixed, sample
 
 SHAPE = (3, 8, 5)
@@ -259,6 +261,31 @@ def test_between_two_fixed_values_what_is_off_goes_over_from_one_to_the_other(ga
     assert np.abs(np.diff(found)).max() < 3 * 1.6 / min(gap, FADE_FRAMES)
     if gap > 2:
         assert np.abs(np.diff(found, 2)).max() < 3 * 6.1 / min(gap, FADE_FRAMES) ** 2
+
+
+@pytest.mark.parametrize("scale", [(0.0, 1.0), (0.2, 0.5)])
+def test_a_rotation_that_is_off_by_much_is_faded_by_turning(scale):
+    """Half way between opposite rotations the numbers cancel; the joint has to go round."""
+    mean, deviation = scale
+    angle = np.pi - 0.1
+    turned = rotation_6d_from_matrix(Rotation.from_rotvec((0, angle, 0)).as_matrix())
+    frames = 2 * FADE_FRAMES
+    mask = np.zeros((frames, 7), dtype=bool)
+    mask[0, 1:] = True
+    values = np.zeros((frames, 7))
+    values[0, 1:] = (turned - mean) / deviation
+    rest = (np.array([0.0, 1, 0, 0, 0, 1, 0]) - mean) / deviation
+    fixed = Fixed(values, mask, slice(1, 7), scale)
+    found = fixed.fade(np.tile(rest, (2, frames, 1)))
+    assert (found[..., 0] == rest[0]).all()
+    np.testing.assert_allclose(found[0], found[1])
+    matrix = rotation_6d_to_matrix(found[0, :, 1:] * deviation + mean)
+    angles = Rotation.from_matrix(matrix).magnitude()
+    assert angles[0] == pytest.approx(angle)
+    assert (np.diff(angles[: FADE_FRAMES + 1]) < 0).all()
+    assert np.abs(np.diff(angles)).max() < 1.6 * angle / FADE_FRAMES
+    np.testing.assert_allclose(found[0, FADE_FRAMES:], rest[None].repeat(FADE_FRAMES, 0), atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(matrix[..., 0], axis=-1), 1)
 
 
 @pytest.mark.parametrize("guidance", [1.0, 3.0])

@@ -312,8 +312,9 @@ class TextToMotion:
         if known is not None:
             mask, values = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=np.float32)
             mask[:frames] = known.mask
-            values[:frames] = self.bundle.normalizer.normalize(known.features)
-            fixed = Fixed(values, mask)
+            normalizer, turns = self.bundle.normalizer, self._layout["rotations"]
+            values[:frames] = normalizer.normalize(known.features)
+            fixed = Fixed(values, mask, turns, (normalizer.mean[turns], normalizer.std[turns]))
 
         def denoise(
             noisy: np.ndarray, time: np.ndarray, has_text: np.ndarray

@@ -11,6 +11,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from nestmotion.core.noise import signal_and_noise
+from nestmotion.core.rotations import (
+    quat_apply,
+    quat_conjugate,
+    quat_from_matrix,
+    quat_from_rotation_vector,
+    quat_multiply,
+    quat_to_rotation_vector,
+    rotation_6d_to_matrix,
+)
 
 __all__ = ["FADE_FRAMES", "Denoiser", "Fixed", "sample"]
 
@@ -24,10 +33,17 @@ Denoiser = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.n
 
 @dataclass(frozen=True)
 class Fixed:
-    """Normalised features (T, F) that every sample has wherever `mask` (T, F) is True."""
+    """Values that every sample has wherever `mask` (T, F) is True.
+
+    features (T, F): the values, as those of the samples: normalised, or not.
+    rotations: columns of local rotations (J times 6), where there are any; how they are to be turned
+        into numbers that are not normalised, by (mean, deviation).
+    """
 
     features: Float[np.ndarray, "t f"]
     mask: Bool[np.ndarray, "t f"]
+    rotations: slice | None = None
+    scale: tuple[Float[np.ndarray, "r"] | float, Float[np.ndarray, "r"] | float] = (0.0, 1.0)
 
     def put(self, x: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b t f"]:
         """x with the fixed values in place."""
@@ -36,12 +52,34 @@ class Fixed:
     def fade(self, predicted: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b t f"]:
         """What the network predicted, with the fixed values in place and no step beside them: how far
         it is off there is added to the free frames around, fading out over FADE_FRAMES, or up to the
-        next fixed value where that is nearer."""
+        next fixed value where that is nearer. Rotations are turned so far instead: half way between
+        opposite ones there is nothing to add to."""
         off = self.put(predicted) - predicted
         result = predicted + off
         for beside, share in self._beside:
             result += share * np.take_along_axis(off, beside[None], axis=1)
-        return result
+        if self.rotations is None:
+            return result
+        result[..., self.rotations] = self._turned(predicted[..., self.rotations])
+        return self.put(result)
+
+    def _turned(self, predicted: Float[np.ndarray, "b t r"]) -> Float[np.ndarray, "b t r"]:
+        """The columns of rotations, turned where they are off and beside, fading likewise."""
+        mean, deviation = self.scale
+        shape = (*predicted.shape[:2], -1, 6)
+        columns = (predicted * deviation + mean).reshape(shape)
+        known = (self.features[:, self.rotations] * deviation + mean).reshape(shape[1:])
+        is_known = self.mask[:, self.rotations].reshape(shape[1:]).all(axis=-1)
+        now, wanted = (quat_from_matrix(rotation_6d_to_matrix(six)) for six in (columns, known))
+        off = quat_to_rotation_vector(quat_multiply(wanted, quat_conjugate(now)))
+        off *= is_known[..., None]
+        turned = columns.reshape(*columns.shape[:-1], 2, 3)
+        for beside, share in self._beside:
+            first = (part[:, self.rotations][:, ::6] for part in (beside, share))
+            frame, part = (a[None, ..., None] for a in first)
+            turn = quat_from_rotation_vector(part * np.take_along_axis(off, frame, axis=1))
+            turned = quat_apply(turn[..., None, :], turned)
+        return ((turned.reshape(predicted.shape) - mean) / deviation).astype(predicted.dtype)
 
     @cached_property
     def _beside(self) -> list[tuple[Int[np.ndarray, "t f"], Float[np.ndarray, "t f"]]]:

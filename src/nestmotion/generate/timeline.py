@@ -124,7 +124,7 @@ def sample_timeline(
     """Features of the whole timeline in its world, not normalised. The steps are those of `sample`,
     and so is the result where one window covers everything."""
     sampling = _Sampling(timeline, normalizer, layout, fps, noise.astype(np.float32))
-    fixed = Fixed(timeline.known.features, timeline.known.mask)
+    fixed = Fixed(timeline.known.features, timeline.known.mask, layout["rotations"])
     before = None
     for now, after in itertools.pairwise(np.linspace(1.0, 0.0, steps + 1).astype(np.float32)):
         clean = fixed.fade(sampling.predict(denoise, float(now))[None])[0]
