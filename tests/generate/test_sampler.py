@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from nestmotion.core.noise import signal_and_noise
 from nestmotion.core.rotations import rotation_6d_from_matrix, rotation_6d_to_matrix

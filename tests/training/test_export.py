@@ -117,9 +117,14 @@ def test_the_card_names_the_runs_before_and_one_step_models():
     first = {"progress": {"step": 7}, "started_from": None}
     manifest = json.loads((default_bundle_path() / "bundle.json").read_text("utf-8"))
     training = manifest["training"] | {"progress": {"step": 5}, "started_from": first}
-    card = model_card(manifest | {"training": training, "generative": False})
+    sampling = {k: v for k, v in manifest["sampling"].items() if k != "amplitude"}
+    changed = {"training": training, "generative": False, "sampling": sampling}
+    card = model_card(manifest | changed)
     assert "2 runs, each from the weights of the one before: 7, 5 steps." in card
     assert "million parameters, one step." in card
+    changed["sampling"] = sampling | {"amplitude": {"legs": 1.0, "upper": 2.5}}
+    card = model_card(manifest | changed)
+    assert "one step; movements made larger: legs 1, upper 2.5 times." in card
 
 
 def test_words_and_lengths_are_those_of_training_captions_alone(bundle, corpus, config, text_encoder):

@@ -11,7 +11,7 @@ from nestmotion.core.rotations import (
     quat_from_axis_angle,
     quat_multiply,
 )
-from nestmotion.core.smoothing import gaussian_smooth
+from nestmotion.core.smoothing import gaussian_smooth, smooth_step
 
 __all__ = ["fit_hinge", "flexion_rad", "swing"]
 
@@ -62,8 +62,7 @@ def fit_hinge(
     least = _turn_about(upper_dir, quat_apply(carried, side), quat_apply(untwisted, side))
 
     low, high = HINGE_BEND_RAD
-    ramp = np.clip((np.minimum(bend, np.pi - bend) - low) / (high - low), 0, 1)
-    weight = ramp * ramp * (3 - 2 * ramp)
+    weight = smooth_step((np.minimum(bend, np.pi - bend) - low) / (high - low))
     # Near a half turn from rest the least rotation spins about wildly and must not be heard.
     steady = (1 + (quat_apply(parent, upper_rest) * upper_dir).sum(axis=-1)) / 2
     nearby = gaussian_smooth(weight * hinge, HINGE_MEMORY_S * fps) + UNTWISTED_WEIGHT * steady * least

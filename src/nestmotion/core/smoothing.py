@@ -1,13 +1,19 @@
-"""Smoothing along time."""
+"""Smoothing along time, and smooth steps."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 
-__all__ = ["gaussian_smooth"]
+__all__ = ["gaussian_smooth", "smooth_step"]
 
 TRUNCATE = 4.0
+
+
+def smooth_step(x: Float[np.ndarray, "*b"]) -> Float[np.ndarray, "*b"]:
+    """From 0 at 0 and below to 1 at 1 and above, level at both: 3 x^2 - 2 x^3 between."""
+    x = np.clip(x, 0.0, 1.0)
+    return x * x * (3 - 2 * x)
 
 
 def gaussian_smooth(values: Shaped[np.ndarray, "t *d"], sigma: float) -> Shaped[np.ndarray, "t *d"]:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nestmotion.core.rotations import quat_apply, quat_between, quat_multiply
+from nestmotion.core.smoothing import smooth_step
 
 __all__ = ["two_bone_ik"]
 
@@ -60,8 +61,7 @@ def _bend_normal(
         (normal * axis).sum(-1, keepdims=True), (_unit(upper) * _unit(lower)).sum(-1)[..., None]
     )
     low, high = PLANE_BEND_RAD
-    ramp = np.clip((bend - low) / (high - low), 0, 1)
-    weight = ramp * ramp * (3 - 2 * ramp)
+    weight = smooth_step((bend - low) / (high - low))
     return weight * _unit(normal) + (1 - weight) * axis
 
 

@@ -21,7 +21,7 @@ from nestmotion.core.rotations import (
     quat_to_rotation_vector,
     unroll_signs,
 )
-from nestmotion.core.smoothing import gaussian_smooth
+from nestmotion.core.smoothing import gaussian_smooth, smooth_step
 from nestmotion.features.parts import PARTS
 from nestmotion.generate.sampler import FADE_FRAMES
 
@@ -81,5 +81,4 @@ def share_beside(
         return np.ones(len(held))
     after = np.searchsorted(there, frames).clip(0, len(there) - 1)
     away = np.minimum(*(np.abs(frames - there[k]) for k in (after, np.maximum(after - 1, 0))))
-    near = np.minimum(away / fade_frames, 1.0)
-    return near * near * (3 - 2 * near)
+    return smooth_step(away / fade_frames)

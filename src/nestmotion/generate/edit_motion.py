@@ -16,6 +16,7 @@ from nestmotion.core.rotations import (
     quat_to_rotation_vector,
     unroll_signs,
 )
+from nestmotion.core.smoothing import smooth_step
 from nestmotion.generate.sampler import FADE_FRAMES
 
 __all__ = ["carried", "mirrored", "retimed", "set_in"]
@@ -65,8 +66,7 @@ def set_in(kept: Motion, made: Motion, frames: range, joints: frozenset[int] | N
     ):
         if not 0 <= edge < len(kept):
             continue
-        left = np.maximum(1 - distance / min(FADE_FRAMES, count + 1), 0.0)
-        share = left * left * (3 - 2 * left)
+        share = smooth_step(1 - distance / min(FADE_FRAMES, count + 1))
         new_root += share[:, None] * (kept.root_m[edge] - made.root_m[edge])
         off = quat_multiply(kept.quat_local_xyzw[edge], quat_conjugate(made.quat_local_xyzw[edge]))
         turn = quat_from_rotation_vector(share[:, None, None] * quat_to_rotation_vector(off))
@@ -94,7 +94,7 @@ def retimed(motion: Motion, frames: range, factor: float) -> Motion:
         share *= np.clip(step / width, 0, 1)
     if frames.stop < total:
         share *= np.clip((new - step) / width, 0, 1)
-    share = share * share * (3 - 2 * share)
+    share = smooth_step(share)
     pace = 1 + (old / new - 1) / share.mean() * share
     inside = frames.start + np.concatenate(([0.0], np.cumsum(pace)))[:-1]
     return _at(motion, np.concatenate((np.arange(frames.start), inside, np.arange(frames.stop, total))))

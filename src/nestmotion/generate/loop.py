@@ -16,6 +16,7 @@ from nestmotion.core.rotations import (
     quat_multiply,
     quat_to_rotation_vector,
 )
+from nestmotion.core.smoothing import smooth_step
 from nestmotion.features.place import Place
 
 __all__ = ["close", "in_place", "with_neighbours"]
@@ -47,8 +48,7 @@ def close(motion: Motion) -> Motion:
     The last frame with the mean of the last and the first step should be the first frame; half of what
     is missing is added before the seam and half taken off after it, fading out over CLOSE_S.
     """
-    fade = np.clip(1 - np.arange(len(motion)) / (CLOSE_S * motion.fps), 0.0, 1.0)
-    fade = fade * fade * (3 - 2 * fade)
+    fade = smooth_step(1 - np.arange(len(motion)) / (CLOSE_S * motion.fps))
     share = (fade[::-1] - fade) / 2
     turn, rise = _missing(motion)
     root = motion.root_m.copy()

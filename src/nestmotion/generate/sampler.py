@@ -20,6 +20,7 @@ from nestmotion.core.rotations import (
     quat_to_rotation_vector,
     rotation_6d_to_matrix,
 )
+from nestmotion.core.smoothing import smooth_step
 
 __all__ = ["FADE_FRAMES", "Denoiser", "Fixed", "sample"]
 
@@ -95,9 +96,9 @@ class Fixed:
         result = []
         for beside in (before, after):
             none = self.mask | (beside < 0) | (beside == total)
-            left = 1 - np.abs(frames - beside) / np.maximum(fade, 1)
-            left = np.where(none, 0.0, np.maximum(left, 0.0)).astype(np.float32)
-            result.append((np.where(none, 0, beside), left * left * (3 - 2 * left)))
+            share = smooth_step(1 - np.abs(frames - beside) / np.maximum(fade, 1))
+            share = np.where(none, 0.0, share).astype(np.float32)
+            result.append((np.where(none, 0, beside), share))
         return result
 
 

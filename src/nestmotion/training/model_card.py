@@ -19,6 +19,9 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         if manifest["generative"]
         else "one step"
     )
+    amplitude = sampling.get("amplitude") or {}
+    if any(value != 1.0 for value in amplitude.values()):
+        how += f"; movements made larger: {', '.join(f'{k} {v:g}' for k, v in amplitude.items())} times"
     more = [f"{training[f'{name}_clips']} {name} clips" for name in ("composed", "narrated")]
     return f"""# Model card: {manifest["name"]}
 
