@@ -1,4 +1,4 @@
-"""Mirror, resample, move, ground and concatenate."""
+"""Mirror, reverse, resample, move, ground and concatenate."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from nestmotion.core.edit import (
     move,
     place_on_ground,
     resample,
+    reverse,
 )
 from nestmotion.core.errors import SettingsError
 
@@ -253,3 +254,10 @@ def test_errors_of_concatenate(random_motion):
     assert message([motion, resample(motion, 30.0)]) == (
         "motions to concatenate must share one frame rate; resample first"
     )
+
+
+@given(seeds)
+def test_reversed_twice_is_as_it_was_and_once_the_last_frame_comes_first(random_motion, seed):
+    motion = random_motion(seed=seed)
+    assert_same_motion(reverse(reverse(motion)), motion)
+    np.testing.assert_array_equal(reverse(motion).positions_m, motion.positions_m[::-1])

@@ -146,6 +146,16 @@ def test_unusable_numbers_drop_the_trial(folder, name):
     assert isinstance(Cmu20(folder).read("80_64"), Trial)
 
 
+def test_trials_without_a_floor_are_dropped(folder):
+    arrays = _arrays()
+    arrays["trials"] = np.array(["140_03", "80_64"])
+    np.savez(folder / "cmu20.npz", **arrays)
+    _write_table(folder, [_row("140_03"), _row("80_64")])
+    source = Cmu20(folder)
+    assert source.read("140_03") == Dropped("140_03", "body and floor do not fit together")
+    assert isinstance(source.read("80_64"), Trial)
+
+
 def test_a_trial_without_a_row_is_dropped(folder):
     _write_table(folder, [_row("80_63")])
     assert Cmu20(folder).read("80_64") == Dropped("80_64", "not in trials.csv")

@@ -14,7 +14,7 @@ from nestmotion.corpus.captions import mirror_caption
 from nestmotion.corpus.narrate import NarrateSettings, narrate_corpus
 from nestmotion.corpus.narration import narrate
 from synthetic_corpus import MemorySource, captioned_trial
-from synthetic_motion import bent, glide
+from synthetic_motion import SITS, bent, glide
 
 
 def told(motion, seed=0):
@@ -94,6 +94,21 @@ def test_a_narrated_corpus_keeps_groups_and_folds_and_is_always_the_same(tmp_pat
     assert narrate_corpus(corpus, tmp_path / "again", settings)["files"] == manifest["files"]
 
 
+def test_whoever_sits_down_is_told_of_again_and_backwards(tmp_path):
+    trial = replace(captioned_trial("t", "g", 0, ["a man sits"], len(SITS)), motion=SITS)
+    prepare(MemorySource([trial]), tmp_path / "c")
+    corpus = PreparedCorpus.open(tmp_path / "c")
+    counts = []
+    for seats in (0, 2):
+        out = tmp_path / f"told {seats}"
+        narrate_corpus(corpus, out, NarrateSettings(windows=0, captions=1, seats=seats))
+        counts.append(len(PreparedCorpus.open(out).clips))
+    # One sits down and stands up, and backwards again, each twice.
+    assert counts == [1, 1 + 2 * 2 * 2]
+    texts = [c.captions[0].text for c in PreparedCorpus.open(tmp_path / "told 2").clips]
+    assert all(any(w in t for w in ("sit", "seat", "stands up", "gets up", "rises")) for t in texts)
+
+
 def test_narrating_refuses_what_it_cannot_do(tmp_path):
     corpus = _corpus(tmp_path)
     with pytest.raises(OutputError) as same:
@@ -101,7 +116,7 @@ def test_narrating_refuses_what_it_cannot_do(tmp_path):
     assert str(same.value) == f"{corpus.folder}: is the corpus that is read; choose another folder"
     with pytest.raises(SettingsError) as wrong:
         NarrateSettings(captions=0)
-    assert str(wrong.value) == "windows must be 0 or more and captions 1 or more"
+    assert str(wrong.value) == "windows and seats must be 0 or more and captions 1 or more"
     lying = MemorySource([replace(captioned_trial("t", "g", 0, ["a man lies"], 60), motion=_lying())])
     prepare(lying, tmp_path / "lying")
     with pytest.raises(CorpusError) as nothing:

@@ -7,44 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nestmotion.core.edit import mirror, move
+from nestmotion.core.edit import mirror, move, reverse
 from nestmotion.core.rotations import quat_from_axis_angle
 from nestmotion.corpus.narration import narrate
 from nestmotion.corpus.postures import Posture, postures
-from synthetic_motion import FPS, glide
+from synthetic_motion import FPS, SEAT, SITS, down_and_up, folded, glide
 
-SEAT = {"left_hip": -1.5, "right_hip": -1.5, "left_knee": 1.5, "right_knee": 1.5}
 CROUCH = {"left_hip": -1.2, "right_hip": -1.2, "left_knee": 2.2, "right_knee": 2.2}
 BOW = {"spine1": 1.0, "left_hip": -0.6, "right_hip": -0.6, "pelvis": 0.6}
-
-
-def folded(turns, height_m, share):
-    """The standing body with joints turned about its left-right axis by a share of the angles, frame by
-    frame, and the pelvis so much of the way down to a height."""
-    motion = glide(frames=len(share))
-    quat, root = motion.quat_local_xyzw.copy(), motion.root_m.copy()
-    for name, angle in turns.items():
-        quat[:, motion.skeleton.index(name)] = quat_from_axis_angle(
-            np.array([1.0, 0.0, 0.0]), angle * np.asarray(share)
-        )
-    root[:, 1] += share * (height_m - root[:, 1])
-    return replace(motion, root_m=root, quat_local_xyzw=quat)
-
-
-def down_and_up(before, down, held, up, after):
-    """Shares from 0 to 1 and back, for so many frames each."""
-    return np.concatenate(
-        (
-            np.zeros(before),
-            np.linspace(0, 1, down),
-            np.ones(held),
-            np.linspace(1, 0, up),
-            np.zeros(after),
-        )
-    )
-
-
-SITS = folded(SEAT, 0.45, down_and_up(30, 20, 40, 20, 30))
 
 
 def test_it_sees_who_sits_down_and_stands_up():
@@ -68,6 +38,20 @@ def test_a_crouch_over_the_feet_is_no_seat():
 
 def test_a_short_dip_is_no_seat():
     assert postures(folded(SEAT, 0.45, down_and_up(30, 8, 2, 8, 30))) == []
+
+
+def test_who_travels_or_has_a_foot_in_the_air_does_not_sit():
+    root = SITS.root_m + np.linspace(0, 3, len(SITS))[:, None] * (1, 0, 0)
+    assert postures(replace(SITS, root_m=root)) == []
+    assert postures(folded({**SEAT, "left_hip": -2.6}, 0.45, down_and_up(30, 20, 40, 20, 30))) == []
+
+
+def test_backwards_in_time_sitting_down_is_standing_up():
+    sit, rise = postures(SITS)
+    down, up = postures(reverse(SITS))
+    assert (down.kind, up.kind) == ("sit", "rise")
+    assert down.start == pytest.approx(len(SITS) - rise.stop, abs=3)
+    assert up.stop == pytest.approx(len(SITS) - sit.start, abs=3)
 
 
 def test_from_the_floor_is_told_apart():

@@ -1,4 +1,4 @@
-"""Whole-motion operations: mirror, resample, turn and move, ground, concatenate."""
+"""Whole-motion operations: mirror, reverse, resample, turn and move, ground, concatenate."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ __all__ = [
     "move",
     "place_on_ground",
     "resample",
+    "reverse",
 ]
 
 GROUND_PERCENTILE = 5.0
@@ -67,6 +68,13 @@ def resample(motion: Motion, fps: float) -> Motion:
         fps=fps,
         root_m=motion.root_m[low] + (motion.root_m[high] - motion.root_m[low]) * part[:, None],
         quat_local_xyzw=quat_slerp(q[low], q[high], part[:, None]),
+    )
+
+
+def reverse(motion: Motion) -> Motion:
+    """The movement backwards in time."""
+    return replace(
+        motion, root_m=motion.root_m[::-1].copy(), quat_local_xyzw=motion.quat_local_xyzw[::-1].copy()
     )
 
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from nestmotion.core import Motion
 from nestmotion.corpus.stretches import local, runs, smooth
 
-__all__ = ["Posture", "postures"]
+__all__ = ["SEATED_S", "Posture", "postures"]
 
 _SMOOTH_S = 0.4
 
@@ -23,7 +23,10 @@ _SMOOTH_S = 0.4
 # standing is above the third.
 _LOW_M, _FLOOR_M, _STANDS_M = 0.7, 0.32, 0.75
 # Sitting: both ankles so far ahead of the pelvis, the neck so far above it, for so long.
-_SEAT_M, _UPRIGHT_M, _SEATED_S = 0.2, 0.3, 0.8
+_SEAT_M, _UPRIGHT_M, SEATED_S = 0.2, 0.3, 0.8
+# Whoever is down keeps the pelvis slower than this, and has the ankles no higher than this; dances,
+# climbs and landings do not.
+_STILL_M_S, _DOWN_M = 0.25, 0.35
 # Going down and up begin and end where the height is within the first of what it was or will be, in
 # the time of the third; the seat ends where it has risen by the second.
 _NEAR_M, _RISEN_M, _LONGEST_S = 0.05, 0.06, 2.5
@@ -58,23 +61,39 @@ def _seats(motion: Motion) -> Iterator[Posture]:
     fps, neck = motion.fps, local(motion, "neck")[:, 1]
     height = smooth(motion.root_m[:, 1], round(_SMOOTH_S * fps))
     feet = np.minimum(local(motion, "left_ankle")[:, 2], local(motion, "right_ankle")[:, 2])
+    still = _is_still(motion)
     for low_start, low_stop in runs(height < _LOW_M):
-        part = height[low_start:low_stop]
-        lowest = low_start + np.argsort(part, kind="stable")[: -(-len(part) // 2)]
-        long = len(part) >= _SEATED_S * fps
-        seat = long and np.median(feet[lowest]) > _SEAT_M and np.median(neck[lowest]) > _UPRIGHT_M
+        held, end = _longest(still[low_start:low_stop])
+        if end - held < SEATED_S * fps:
+            continue
+        here, part = slice(low_start + held, low_start + end), height[low_start:low_stop]
+        seat = np.median(feet[here]) > _SEAT_M and np.median(neck[here]) > _UPRIGHT_M
         start = _upper_edge(height[:low_start][::-1], fps)
         stop = _upper_edge(height[low_stop:], fps)
-        floor = low_start == 0 and height[0] < _FLOOR_M and stop is not None
+        on_floor = np.median(height[here]) < _FLOOR_M
+        floor = low_start == 0 and height[0] < _FLOOR_M and on_floor and stop is not None
         if not (seat or floor):
             continue
-        risen = np.flatnonzero(part < part.min() + _RISEN_M)[-1] + 1 + low_start
+        risen = low_start + int(np.flatnonzero(part < part.min() + _RISEN_M)[-1]) + 1
         if seat and start is not None:
             yield Posture("sit", low_start - start, risen)
         elif low_start == 0:
             yield Posture("floor" if floor else "seated", 0, risen)
         if stop is not None:
-            yield Posture("arise" if part.min() < _FLOOR_M else "rise", risen, low_stop + stop)
+            yield Posture("arise" if on_floor else "rise", risen, low_stop + stop)
+
+
+def _is_still(motion: Motion) -> Bool[np.ndarray, "t"]:
+    """Frames in which the pelvis keeps its place and no foot is in the air."""
+    path = smooth(motion.root_m, round(_SMOOTH_S * motion.fps))
+    speed = np.linalg.norm(np.gradient(path, axis=0), axis=-1) * motion.fps
+    ankles = np.maximum(motion.joint_m("left_ankle")[:, 1], motion.joint_m("right_ankle")[:, 1])
+    return (speed < _STILL_M_S) & (ankles < _DOWN_M)
+
+
+def _longest(mask: Bool[np.ndarray, "t"]) -> tuple[int, int]:
+    """Start and stop of the longest run of True."""
+    return max(runs(mask), key=lambda run: run[1] - run[0], default=(0, 0))
 
 
 def _upper_edge(height: Float[np.ndarray, "t"], fps: float) -> int | None:

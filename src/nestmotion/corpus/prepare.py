@@ -25,6 +25,9 @@ from nestmotion.corpus.writing import claim_folder, corpus_manifest, finish, par
 
 __all__ = ["PrepareSettings", "prepare"]
 
+# Frames of a trial that count as most of them.
+_MOST_PERCENT = 60.0
+
 
 @dataclass(frozen=True)
 class PrepareSettings:
@@ -36,7 +39,10 @@ class PrepareSettings:
     idle_speed_m_s: a frame is idle when no joint is faster, averaged over half a second.
     idle_s: uncaptioned idle stretches longer than this are cut out, but for `idle_margin_s` each side.
     ground_limit_m: trials whose lowest joints rest farther than this from the floor stay where they
-        are (on a ladder, on a stool whose feet hang); the others are moved onto it.
+        are (on a ladder, on a stool whose feet hang), unless the floor itself is off; the others are
+        moved onto it.
+    level_m: the floor is off where the lowest joints keep to one height within this for most of the
+        trial, as nobody does who climbs or hangs.
     fastest_m_s: a root faster than this is a tracking error.
     trials_per_part: how many trials are written together.
     """
@@ -48,6 +54,7 @@ class PrepareSettings:
     idle_s: float = 3.0
     idle_margin_s: float = 1.0
     ground_limit_m: float = 0.15
+    level_m: float = 0.1
     fastest_m_s: float = 15.0
     trials_per_part: int = 200
 
@@ -118,9 +125,7 @@ def _cut(trial: Trial | Dropped, trial_id: str, settings: PrepareSettings) -> _C
     if step_m.size and step_m.max() * settings.fps > settings.fastest_m_s:
         reason = f"root faster than {settings.fastest_m_s:g} m/s"
         return _Cut([], [], [Dropped(trial_id, reason)])
-    height = ground_height_m(motion)
-    if abs(height) <= settings.ground_limit_m:
-        motion = move(motion, 0.0, (0.0, -height, 0.0))
+    motion = _grounded(motion, settings)
     spans, dropped = _usable_spans(trial, len(motion), settings)
     keep = ~_long_idle(motion, settings)
     captioned = np.zeros(len(motion), dtype=bool)
@@ -140,6 +145,16 @@ def _cut(trial: Trial | Dropped, trial_id: str, settings: PrepareSettings) -> _C
         if pieces:
             segments.append(motion.frames(start, stop))
     return _Cut(segments, clips, dropped)
+
+
+def _grounded(motion: Motion, settings: PrepareSettings) -> Motion:
+    """The motion on its floor, where that can be told."""
+    height = ground_height_m(motion)
+    lowest = motion.positions_m[..., 1].min(axis=1)
+    level = np.percentile(lowest, _MOST_PERCENT) - height <= settings.level_m
+    if level or abs(height) <= settings.ground_limit_m:
+        return move(motion, 0.0, (0.0, -height, 0.0))
+    return motion
 
 
 def _clip(trial: Trial, clip_id: str, segment: int, start: int, stop: int, span: Span | None) -> Clip:

@@ -41,9 +41,9 @@ _FLOOR_SHARE = 0.2
 _NO_TEXT = "."
 
 # How much more often narrated clips are drawn that name a side: it is for these that there are any.
-_SIDED_WEIGHT = 4.0
+_SIDED_WEIGHT = 2.0
 # A narrated clip's rarest action, found in so many of them, has it drawn (so many)^-this as often.
-_RARE_STRENGTH = 0.5
+_RARE_STRENGTH = 0.7
 
 
 @dataclass(frozen=True)
@@ -342,8 +342,12 @@ def _prefer_rare(items: Sequence[_Item]) -> np.ndarray | None:
 
 
 def _opening(action: ActionSpan, text: str) -> str:
-    """The first two words of what is done."""
-    return " ".join(text[action.start_char : action.end_char].split()[:2])
+    """The verb, with "up" or "down" behind it, without subject and connective: in the rules' captions
+    the verb is the first word that ends like one."""
+    words = text[action.start_char : action.end_char].rstrip(".").split()
+    verb = next((k for k, word in enumerate(words) if word.endswith("s")), 0)
+    behind = words[verb + 1 : verb + 2]
+    return " ".join(words[verb : verb + 1] + [word for word in behind if word in ("up", "down")])
 
 
 def _systematic(weights: Float[np.ndarray, "n"], rng: np.random.Generator) -> np.ndarray:
