@@ -13,10 +13,8 @@ from jaxtyping import Bool, Float, Int
 from nestmotion.core.noise import signal_and_noise
 from nestmotion.core.rotations import (
     quat_apply,
-    quat_conjugate,
     quat_from_matrix,
     quat_from_rotation_vector,
-    quat_multiply,
     quat_to_rotation_vector,
     rotation_6d_to_matrix,
 )
@@ -65,22 +63,33 @@ class Fixed:
         return self.put(result)
 
     def _turned(self, predicted: Float[np.ndarray, "b t r"]) -> Float[np.ndarray, "b t r"]:
-        """The columns of rotations, turned where they are off and beside, fading likewise."""
+        """The columns of rotations, turned beside fixed ones by what is off there, fading likewise."""
         mean, deviation = self.scale
         shape = (*predicted.shape[:2], -1, 6)
-        columns = (predicted * deviation + mean).reshape(shape)
+        turned = (predicted * deviation + mean).reshape(shape)
         known = (self.features[:, self.rotations] * deviation + mean).reshape(shape[1:])
-        is_known = self.mask[:, self.rotations].reshape(shape[1:]).all(axis=-1)
-        now, wanted = (quat_from_matrix(rotation_6d_to_matrix(six)) for six in (columns, known))
-        off = quat_to_rotation_vector(quat_multiply(wanted, quat_conjugate(now)))
-        off *= is_known[..., None]
-        turned = columns.reshape(*columns.shape[:-1], 2, 3)
-        for beside, share in self._beside:
-            first = (part[:, self.rotations][:, ::6] for part in (beside, share))
-            frame, part = (a[None, ..., None] for a in first)
-            turn = quat_from_rotation_vector(part * np.take_along_axis(off, frame, axis=1))
-            turned = quat_apply(turn[..., None, :], turned)
+        used, fades = self._turning
+        now, wanted = (rotation_6d_to_matrix(six[..., used, :, :]) for six in (turned, known))
+        off = quat_to_rotation_vector(quat_from_matrix(wanted @ now.swapaxes(-1, -2)))
+        columns = turned.reshape(*turned.shape[:-1], 2, 3)
+        for frames, beside, share in fades:
+            turn = share[..., None] * np.take_along_axis(off, beside[None, ..., None], axis=1)
+            turn = quat_from_rotation_vector(turn)[..., None, :]
+            columns[:, frames] = quat_apply(turn, columns[:, frames])
         return ((turned.reshape(predicted.shape) - mean) / deviation).astype(predicted.dtype)
+
+    @cached_property
+    def _turning(self) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+        """Fixed frames beside which rotations are turned; before and after these, frames (K) that are
+        turned, and by which of them (K, J) and how much (K, J)."""
+        parts = [[a[:, self.rotations][:, ::6] for a in pair] for pair in self._beside]
+        used = np.unique(np.concatenate([beside[share > 0] for beside, share in parts]))
+        place = np.searchsorted(used, np.arange(len(self.mask))).clip(0, max(len(used) - 1, 0))
+        fades = []
+        for beside, share in parts:
+            frames = np.flatnonzero((share > 0).any(axis=1))
+            fades.append((frames, place[beside[frames]], share[frames]))
+        return used, fades
 
     @cached_property
     def _beside(self) -> list[tuple[Int[np.ndarray, "t f"], Float[np.ndarray, "t f"]]]:
