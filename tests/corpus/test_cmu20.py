@@ -146,7 +146,7 @@ def test_unusable_numbers_drop_the_trial(folder, name):
     assert isinstance(Cmu20(folder).read("80_64"), Trial)
 
 
-def test_trials_without_a_floor_are_dropped(folder):
+def test_trials_with_wrong_legs_are_dropped(folder):
     arrays = _arrays()
     arrays["trials"] = np.array(["140_03", "80_64"])
     np.savez(folder / "cmu20.npz", **arrays)

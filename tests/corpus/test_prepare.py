@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nestmotion.core.edit import concatenate, ground_height_m, move, resample
+from nestmotion.core.edit import concatenate, move, resample
 from nestmotion.core.errors import CorpusError, OutputError
 from nestmotion.corpus import PreparedCorpus, prepare
 from nestmotion.corpus.prepare import PrepareSettings
@@ -57,30 +57,6 @@ def test_a_clip_is_its_span_of_the_trial(tmp_path):
     expected = motion.frames(40, 130)
     assert np.abs(found.positions_m[:, :, [0, 2]] - expected.positions_m[:, :, [0, 2]]).max() < 1e-3
     assert np.abs(np.ptp(found.positions_m[..., 1] - expected.positions_m[..., 1])) < 2e-3
-
-
-def _hopping(frames: int):
-    """Whose lowest joints are at no one height: as high as they are low."""
-    motion = moving(frames)
-    up = np.zeros_like(motion.root_m)
-    up[:, 1] = np.linspace(0.0, 0.3, frames)
-    return replace(motion, root_m=motion.root_m + up)
-
-
-@pytest.mark.parametrize(
-    ("motion", "height_m", "expected_m"),
-    [
-        (moving(100), 0.12, 0.0),
-        (moving(100), -0.5, 0.0),
-        (_hopping(100), -0.1, 0.0),
-        (_hopping(100), 0.4, 0.4),
-        (_hopping(100), -0.5, -0.5),
-    ],
-)
-def test_feet_are_put_on_the_floor_unless_they_climb_or_hang(tmp_path, motion, height_m, expected_m):
-    motion = move(motion, 0.0, (0, height_m - ground_height_m(motion), 0))
-    corpus = _prepared(tmp_path, _trial("a", motion))
-    assert ground_height_m(corpus.motion(corpus.clips[0])) == pytest.approx(expected_m, abs=1e-3)
 
 
 def test_another_frame_rate_becomes_the_corpus_rate(tmp_path):

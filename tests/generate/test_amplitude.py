@@ -11,8 +11,9 @@ import pytest
 from nestmotion.core import Motion, canonical_skeleton
 from nestmotion.core.edit import mirror, move
 from nestmotion.core.rotations import quat_from_rotation_vector, quat_to_rotation_vector
+from nestmotion.core.smoothing import share_beside
 from nestmotion.generate import TextToMotion
-from nestmotion.generate.amplitude import Amplitude, amplified, share_beside
+from nestmotion.generate.amplitude import Amplitude, amplified
 from nestmotion.generate.bundle import default_bundle_path
 from nestmotion.generate.sampler import FADE_FRAMES
 from nestmotion.generate.scene import Keyframe, Prompt, Scene
@@ -59,7 +60,7 @@ def test_what_is_slow_or_held_stays(random_motion):
     np.testing.assert_allclose(amplified(still, TWICE).positions_m, still.positions_m, atol=1e-9)
     motion = random_motion(frames=60)
     held = np.arange(60) == 30
-    found = amplified(motion, TWICE, share_beside(held))
+    found = amplified(motion, TWICE, share_beside(held, FADE_FRAMES))
     np.testing.assert_allclose(found.positions_m[30], motion.positions_m[30], atol=1e-9)
     whole = amplified(motion, TWICE)
     away = np.abs(np.arange(60) - 30) >= FADE_FRAMES
@@ -84,7 +85,7 @@ def test_it_does_not_matter_where_one_stands_or_on_which_side(random_motion):
 def test_the_share_grows_with_the_distance_from_what_is_held(frames):
     held = np.zeros(40, dtype=bool)
     held[frames] = True
-    share = share_beside(held)
+    share = share_beside(held, FADE_FRAMES)
     away = np.array([min((abs(t - f) for f in frames), default=99) for t in range(40)])
     assert (share[away == 0] == 0).all()
     assert (share[away >= FADE_FRAMES] == 1).all()

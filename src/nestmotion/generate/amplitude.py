@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from nestmotion.core import Motion
 from nestmotion.core.rotations import (
@@ -21,11 +21,10 @@ from nestmotion.core.rotations import (
     quat_to_rotation_vector,
     unroll_signs,
 )
-from nestmotion.core.smoothing import gaussian_smooth, smooth_step
+from nestmotion.core.smoothing import gaussian_smooth
 from nestmotion.features.parts import PARTS
-from nestmotion.generate.sampler import FADE_FRAMES
 
-__all__ = ["Amplitude", "amplified", "share_beside", "slow_turns"]
+__all__ = ["Amplitude", "amplified", "slow_turns"]
 
 # Standard deviation of the Gaussian that makes the slow mean.
 SLOW_S = 0.5
@@ -70,15 +69,3 @@ def slow_turns(
     slow = gaussian_smooth(quat, slow_s * motion.fps)
     slow /= np.linalg.norm(slow, axis=-1, keepdims=True)
     return slow, quat_to_rotation_vector(quat_multiply(quat_conjugate(slow), quat))
-
-
-def share_beside(
-    held: Bool[np.ndarray, "t"], fade_frames: float = FADE_FRAMES
-) -> Float[np.ndarray, "t"]:
-    """0 at frames that are held, growing to 1 over so many frames beside them."""
-    frames, there = np.arange(len(held)), np.flatnonzero(held)
-    if not len(there):
-        return np.ones(len(held))
-    after = np.searchsorted(there, frames).clip(0, len(there) - 1)
-    away = np.minimum(*(np.abs(frames - there[k]) for k in (after, np.maximum(after - 1, 0))))
-    return smooth_step(away / fade_frames)

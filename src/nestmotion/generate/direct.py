@@ -12,9 +12,10 @@ from nestmotion import __version__
 from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize
 from nestmotion.core.errors import PromptError
+from nestmotion.core.smoothing import share_beside
 from nestmotion.features import FeatureLayout, decode, foot_contacts
 from nestmotion.features.parts import PARTS, part_columns
-from nestmotion.generate.amplitude import Amplitude, amplified, share_beside
+from nestmotion.generate.amplitude import Amplitude, amplified
 from nestmotion.generate.exactness import held_feet, meet, with_kept
 from nestmotion.generate.loop import close, in_place, with_neighbours
 from nestmotion.generate.plan import Plan, make_plan
@@ -23,6 +24,7 @@ from nestmotion.generate.postprocess import postprocess as make_feet_stand
 from nestmotion.generate.prompt import check_request
 from nestmotion.generate.pull import make_pull
 from nestmotion.generate.remaining import remaining
+from nestmotion.generate.sampler import FADE_FRAMES
 from nestmotion.generate.scene import Prompt, Scene, SceneResult
 from nestmotion.generate.scene_check import complete_scene
 from nestmotion.generate.timeline import NOBODY, Timeline, Window, sample_timeline, windows_of
@@ -163,7 +165,7 @@ def _amplified(motion: Motion, plan: Plan, amplitude: Amplitude, loop: bool) -> 
     held[[*plan.poses, *plan.points.frame]] = True
     for first, kept in plan.kept:
         held[first : first + len(kept.motion)] = True
-    share = share_beside(np.tile(held, 3 if loop else 1))
+    share = share_beside(np.tile(held, 3 if loop else 1), FADE_FRAMES)
     if not loop:
         return amplified(motion, amplitude, share)
     return amplified(with_neighbours(motion), amplitude, share).frames(plan.frames, 2 * plan.frames)

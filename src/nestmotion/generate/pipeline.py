@@ -14,15 +14,16 @@ from nestmotion import __version__
 from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize
 from nestmotion.core.errors import PromptError
+from nestmotion.core.smoothing import share_beside
 from nestmotion.features import FeatureLayout, decode, encode
 from nestmotion.features.known import Known
 from nestmotion.features.mirror import mirror_features
 from nestmotion.generate.alignment_map import AlignmentMap
-from nestmotion.generate.amplitude import amplified, share_beside
+from nestmotion.generate.amplitude import amplified
 from nestmotion.generate.bundle import Bundle, default_bundle_path
 from nestmotion.generate.postprocess import postprocess as make_feet_stand
 from nestmotion.generate.prompt import check_prompt, check_request, check_seconds, warn_if_not_english
-from nestmotion.generate.sampler import Fixed, sample
+from nestmotion.generate.sampler import FADE_FRAMES, Fixed, sample
 from nestmotion.generate.scene import Prompt, Scene, SceneResult
 from nestmotion.text import EncodedText, SemanticTree, TextEncoder
 from nestmotion.text.mirror import mirror_text
@@ -287,7 +288,7 @@ class TextToMotion:
         if known is None:
             return None
         held: Bool[np.ndarray, "t"] = np.any(known.mask[:, self._layout["rotations"]], axis=1)
-        return share_beside(held)
+        return share_beside(held, FADE_FRAMES)
 
     def _sample(
         self,

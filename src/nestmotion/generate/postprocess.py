@@ -19,11 +19,10 @@ from nestmotion.core.rotations import (
     quat_multiply,
     unroll_signs,
 )
-from nestmotion.core.smoothing import gaussian_smooth
+from nestmotion.core.smoothing import gaussian_smooth, share_beside
 from nestmotion.core.two_bone_ik import two_bone_ik
 from nestmotion.features.contacts import foot_contacts
 from nestmotion.features.layout import CONTACT_JOINTS
-from nestmotion.generate.amplitude import share_beside
 
 __all__ = ["PostProcess", "contact_stretches", "postprocess"]
 

@@ -59,10 +59,10 @@ SOURCE_JOINT = {
 ELBOW_AXES = {"left_elbow": (0.0, -0.866, 0.5), "right_elbow": (0.0, 0.866, -0.5)}
 BENT_BACK_RAD = np.radians(-30.0)
 
-# Trials that begin lying or falling, which the conversion behind the corpus has wrong: the pelvis of
-# who lies is as high as a seat, legs hang down from a level body, and feet that stand are 0.7 m lower
-# (docs/lab-notebook.md, 2026-11-28). No shift puts them right.
-NO_FLOOR = frozenset(
+# Trials whose joints have another zero, most of which begin lying: the pelvis of who lies is as high
+# as a seat, legs hang down from a level body, and feet that stand are 0.7 m lower (docs/adr/0024).
+# No shift puts them right.
+WRONG_LEGS = frozenset(
     ("07_12", "09_10", "20_10", "77_17", "77_18", "111_06", "111_07", "111_08", "111_21", "114_02")
     + ("114_11", "139_17", "139_18", "140_01", "140_02", "140_03", "140_04", "140_08", "140_09")
 )
@@ -159,7 +159,7 @@ class Cmu20:
         row = self._table.get(trial_id)
         if row is None:
             return Dropped(trial_id, "not in trials.csv")
-        if trial_id in NO_FLOOR:
+        if trial_id in WRONG_LEGS:
             return Dropped(trial_id, "body and floor do not fit together")
         a = self._arrays
         column = {str(name): k for k, name in enumerate(a["animated"])}
