@@ -1,9 +1,9 @@
 """What post-processing changes: foot slide, jerk and places of joints, before and after.
 
-    python benchmarks/post_processing.py CORPUS [BUNDLE ...]
+    python benchmarks/post_processing.py CORPUS [BUNDLE ...] [--seeds 3]
 
 For every captioned validation clip of the training folds (no test fold) its first caption is generated
-once, at the clip's own length; the real clips are processed as well. Means over clips, except where
+once a seed, at the clip's own length; the real clips are processed as well. Means over clips, except where
 said; movement is that of all joints, and of the foot joints alone. Markdown.
 """
 
@@ -71,6 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpus", type=Path)
     parser.add_argument("bundles", nargs="*", help="bundle folders; the default bundle when none")
+    parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
 
     corpus = PreparedCorpus.open(options.corpus)
@@ -80,11 +81,16 @@ def main() -> None:
     print(row("real", [corpus.motion(clip) for clip in chosen]), flush=True)
     for folder in options.bundles or [None]:
         model = TextToMotion.load(folder)
-        made = [
-            model.generate(c.captions[0].text, len(c) / corpus.fps, 0, postprocess=False)[0]
-            for c in chosen
-        ]
-        print(row(Path(folder).name if folder else "default", made), flush=True)
+        name, every = Path(folder).name if folder else "default", []
+        for seed in range(options.seeds):
+            made = [
+                model.generate(c.captions[0].text, len(c) / corpus.fps, seed, postprocess=False)[0]
+                for c in chosen
+            ]
+            print(row(f"{name}, seed {seed}", made), flush=True)
+            every += made
+        if options.seeds > 1:
+            print(row(f"{name}, {options.seeds} seeds", every), flush=True)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ def measure_rows(facts: dict[str, Any], level: float, wobble: float = 0.02) -> l
         row = {
             "kind": "clip",
             "clip": f"c{k}",
+            "sources": [f"c{k}"],
             **groups,
             "caption": "walks",
             "words": 1,

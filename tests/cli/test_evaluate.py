@@ -215,10 +215,14 @@ def test_results_that_are_there_already(tmp_path, motions, capsys):
     assert (tmp_path / "out" / "results.json").read_bytes() == before
 
 
-def test_a_bundle_trained_on_the_test_fold(one_line, corpus, tmp_path):
+@pytest.mark.parametrize("part", ["itself", "started_from", "teacher"])
+def test_a_bundle_trained_on_the_test_fold(one_line, corpus, tmp_path, part):
     bundle = shutil.copytree(default_bundle_path(), tmp_path / "bundle")
     manifest = json.loads((bundle / "bundle.json").read_text())
-    manifest["training"]["config"]["data"]["train_folds"] = [0, 1, 2, 3, 4]
+    record = manifest["training"]
+    seen = json.loads(json.dumps(record))
+    seen["config"]["data"]["train_folds"] = [0, 1, 2, 3, 4]
+    manifest["training"] = seen if part == "itself" else record | {part: seen}
     (bundle / "bundle.json").write_text(json.dumps(manifest))
     assert one_line("--bundle", str(bundle)) == (
         "bundle: was trained on fold 0, which holds clips of the test split; evaluate a bundle that "

@@ -18,7 +18,7 @@ from nestmotion.evaluation.control_goals import goals, values_of
 from nestmotion.evaluation.control_parts import PARTS, Part, check_parts
 from nestmotion.evaluation.control_report import write_control_report
 from nestmotion.evaluation.evaluator import Evaluator
-from nestmotion.evaluation.result_files import read_log, read_results
+from nestmotion.evaluation.result_files import FORMAT, read_log, read_results
 from nestmotion.generate import TextToMotion
 from synthetic_corpus import MemorySource, captioned_trial, moving
 
@@ -218,7 +218,7 @@ def test_broken_off_it_goes_on_and_ends_in_the_same_bytes(bench, tmp_path):
 
 
 def test_a_folder_of_another_experiment_is_left_alone(bench, tmp_path):
-    plan = {"format": 1, "name": "paper", "parts": []}
+    plan = {"format": FORMAT, "name": "paper", "parts": []}
     (tmp_path / "experiment.json").write_text(json.dumps(plan))
     with pytest.raises(OutputError) as error:
         list(ControlRunner(tmp_path, bench, [_counting([])], 1).run())

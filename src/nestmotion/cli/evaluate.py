@@ -14,6 +14,7 @@ from nestmotion import __version__
 from nestmotion.core import Motion
 from nestmotion.core.errors import OutputError, SettingsError
 from nestmotion.corpus import Clip, PreparedCorpus
+from nestmotion.corpus.splits import groups_of
 from nestmotion.evaluation.chosen import (
     caption_of,
     check_bundle_unseen,
@@ -113,6 +114,7 @@ def run(
         judge,
         np.random.default_rng(seed),
         measured.samples,
+        [groups_of(clip) for clip in measured.clips],
     )
     _write(out, results, measured, judge, split)
     print(results_table(results))

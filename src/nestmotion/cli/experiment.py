@@ -20,6 +20,7 @@ from nestmotion.evaluation.experiments import (
 from nestmotion.evaluation.report import write_report
 from nestmotion.evaluation.runner import Runner, remaining
 from nestmotion.evaluation.tasks import Corpora
+from nestmotion.evaluation.train_evaluator import EvaluatorConfig
 from nestmotion.models import MODELS
 from nestmotion.models.config import ModelConfig
 from nestmotion.training.text_encoder import text_encoder_folder
@@ -57,7 +58,8 @@ def run(
     clips: int | None = None,
     few_stretch: float = 1.0,
     evaluator: Path | None = None,
-    evaluator_epochs: int = 40,
+    evaluator_epochs: int = EvaluatorConfig().epochs,
+    more_captions: Path | None = None,
     text_encoder: Path | None = None,
     threads: int = 1,
     device: str = "cpu",
@@ -94,8 +96,10 @@ def run(
         few_stretch: Few-sample trainings get up to so many times the epochs, but no more steps than
             a training on all groups.
         evaluator: Folder of an evaluator that never saw fold 0. When not given, that in the package if
-            it was trained on this very corpus; otherwise one is trained.
+            it was trained on other folds of this corpus; otherwise one is trained.
         evaluator_epochs: Of every evaluator that is trained.
+        more_captions: File of captions without motion for every evaluator that is trained, as for
+            train-evaluator; the one in the package had them.
         text_encoder: Folder of a bundle, whose text encoder and tree reader to use; the default
             bundle when not given.
         threads: CPU threads.
@@ -129,7 +133,11 @@ def run(
                 warmup_steps=warmup_steps,
             ),
         ),
-        evaluator=replace(settings.evaluator, epochs=evaluator_epochs),
+        evaluator=replace(
+            settings.evaluator,
+            epochs=evaluator_epochs,
+            more_captions=str(more_captions) if more_captions is not None else "",
+        ),
         sampling=replace(settings.sampling, steps=steps, guidance=guidance),
         samples=samples,
         most_clips=clips,
@@ -172,13 +180,13 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _shipped(corpus: PreparedCorpus) -> Path | None:
-    """The evaluator in the package, if it was trained on this very corpus: only then is it known what
-    it has seen."""
+    """The evaluator in the package, if it was trained on other folds of this corpus, whether prepared
+    just so or a little otherwise, and not on fold 0."""
     folder = default_evaluator_path()
     if not folder.is_dir():
         return None
-    trained_on = Evaluator.load(folder).record["corpus"]["files"]
-    return folder if trained_on == corpus.manifest["files"] else None
+    seen = Evaluator.load(folder).seen_of([clip for clip in corpus.clips if clip.captions])
+    return folder if seen and all(clip.fold != 0 for clip in seen) else None
 
 
 def _small(settings: PaperSettings) -> PaperSettings:

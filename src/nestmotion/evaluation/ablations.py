@@ -37,7 +37,7 @@ ABLATIONS = (
     Ablation("depth 1: the sentence alone", {"network.semantic_depth": 1}),
     Ablation("no local branch", {"network.local": False}),
     Ablation("no phrase contrast", {"loss.phrase": 0.0}),
-    Ablation("no nesting and order terms", {"loss.turns": 0.0, "loss.order": 0.0}),
+    Ablation("no turn and order terms", {"loss.turns": 0.0, "loss.order": 0.0}),
     Ablation("no skeleton graph", {"network.graph": False}),
     Ablation("no kinematic losses", {f"loss.{name}": 0.0 for name in _KINEMATIC}),
     # Without the mirror image beside it, a batch holds twice as many clips.

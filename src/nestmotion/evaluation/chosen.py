@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,10 +50,11 @@ def chosen_clips(corpus: PreparedCorpus, split: Split, record: dict[str, Any]) -
 
 
 def check_bundle_unseen(model: TextToMotion, clips: Sequence[Clip], split: Split) -> None:
-    """Raises SettingsError when a bundle was trained on the clips, by its own training record."""
-    data = model.bundle.manifest["training"]["config"]["data"]
+    """Raises SettingsError when a bundle was trained on the clips, by its own training record: it, a
+    run that it started from, or its teacher."""
     trained = {
         c.fold
+        for data in _data_of(model.bundle.manifest["training"])
         for c in clips
         if c.fold in data["train_folds"] and not is_validation_clip(c.group, data["validation_share"])
     }
@@ -62,6 +63,14 @@ def check_bundle_unseen(model: TextToMotion, clips: Sequence[Clip], split: Split
             f"{model.bundle.folder}: was trained on fold {', '.join(map(str, sorted(trained)))}, which "
             f"holds clips of the {split} split; evaluate a bundle that was not, or another split"
         )
+
+
+def _data_of(record: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
+    """Which data each run learned from that had a part in the weights."""
+    if record is not None:
+        yield record["config"]["data"]
+        yield from _data_of(record.get("started_from"))
+        yield from _data_of(record.get("teacher"))
 
 
 def generate_motions(

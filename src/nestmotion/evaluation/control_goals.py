@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from nestmotion.evaluation.intervals import bootstrap_ratio
+from nestmotion.evaluation.intervals import Estimate, Sources, estimate_mean, estimate_ratio
 
-__all__ = ["Goal", "goals", "values_of"]
+__all__ = ["Goal", "estimate_of", "goals", "values_of"]
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -21,24 +21,49 @@ _TARGETS = ("wrist", "foot")
 
 @dataclass(frozen=True)
 class Goal:
-    """A goal in words, what was measured on so many rows, and whether it is met."""
+    """A goal in words, what was measured on so many rows, whether it is met, and whether that is sure:
+    whether the 95% interval lies on one side of the goal (True where none is told)."""
 
     text: str
     measured: str
     rows: int
     met: bool
+    sure: bool = True
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        return ("met" if self.met else "not met") + ("" if self.sure else ", not sure")
 
 
 def values_of(rows: Rows, measure: str, variant: str, *groups: str) -> Float[np.ndarray, "n"]:
     """A measure of the rows of a variant, in some groups or all; rows that lack it are left out."""
-    found = [
-        row[measure]
+    found = _measured(rows, measure, variant, groups)
+    return np.array([row[measure] for row in found], dtype=float)
+
+
+def estimate_of(rows: Rows, measure: str, variant: str, *groups: str) -> Estimate:
+    """The mean of values_of; its interval takes rows of one case or caption for dependent."""
+    found = _measured(rows, measure, variant, groups)
+    return estimate_mean(np.array([row[measure] for row in found], dtype=float), _sources(found))
+
+
+def _measured(rows: Rows, measure: str, variant: str, groups: Sequence[str]) -> Rows:
+    return [
+        row
         for row in rows
         if row["variant"] == variant
         and (not groups or row["group"] in groups)
         and row.get(measure) is not None
     ]
-    return np.array(found, dtype=float)
+
+
+def _sources(rows: Rows) -> Sources:
+    return [(row["case"], row.get("caption", row["case"])) for row in rows]
+
+
+def _sure(e: Estimate, limit: float) -> bool:
+    return not e.low <= limit <= e.high
 
 
 def goals(rows: Mapping[str, Rows]) -> list[Goal]:
@@ -84,7 +109,8 @@ def _ratio(text: str, rows: Rows, measure: str, limit: float, at_least: bool = F
     both = sorted(by_case["exact"].keys() & by_case["free"].keys())
     if both and free.mean() > 0:
         a, b = (np.array([by_case[variant][case] for case in both]) for variant in ("exact", "free"))
-        found = bootstrap_ratio(a, b, np.random.default_rng(0))
+        captions = {row["case"]: row.get("caption", row["case"]) for row in rows}
+        found = estimate_ratio(a, b, [(captions[case],) for case in both])
         ratio = float(made.mean() / free.mean())
         real = values_of(rows, measure, "real")
         beside = f"; real motion {real.mean():.3f}" if len(real) else ""
@@ -92,7 +118,8 @@ def _ratio(text: str, rows: Rows, measure: str, limit: float, at_least: bool = F
             f"{ratio:.3f} ({found.low:.3f} to {found.high:.3f}; {made.mean():.3f} against "
             f"{free.mean():.3f}{beside})"
         )
-        yield Goal(text, measured, len(made), ratio >= limit if at_least else ratio <= limit)
+        met = ratio >= limit if at_least else ratio <= limit
+        yield Goal(text, measured, len(made), met, _sure(found, limit))
 
 
 def _case_means(rows: Rows, measure: str, variant: str) -> dict[int, float]:
@@ -149,32 +176,35 @@ def _minutes(rows: Rows) -> Iterator[Goal]:
         a, b = (values_of(rows, measure, "stream", m).mean() for m in (first, last))
         sign = -1 if measure == "top3" else 1
         worse = sign * (b / a - 1) if a else float(b > a)
-        said = f"{100 * worse:+.0f}% worse{_interval(rows, measure, first, last)}"
+        found = _interval(rows, measure, first, last)
+        said = f"{100 * worse:+.0f}% worse"
+        if not np.isnan(found.low):
+            said += f", {found.low:+.0f}% to {found.high:+.0f}%"
         yield Goal(
             f"{label} of minute {count} at most 10% worse than of minute 1",
             f"{b:.4g} against {a:.4g} ({said})",
             len(values_of(rows, measure, "stream", last)),
             bool(worse <= 0.1),
+            _sure(found, 10.0),
         )
 
 
-def _interval(rows: Rows, measure: str, first: str, last: str) -> str:
-    """How much worse the last minute is, 95%, over streams; nothing of a single stream."""
+def _interval(rows: Rows, measure: str, first: str, last: str) -> Estimate:
+    """How much worse the last minute is, in percent, over streams; NaN of a single stream."""
     by_case = [
         _case_means([row for row in rows if row["group"] == minute], measure, "stream")
         for minute in (last, first)
     ]
     both = sorted(by_case[0].keys() & by_case[1].keys())
     b, a = (np.array([values[case] for case in both]) for values in by_case)
-    if len(both) < 2 or not a.any():
-        return ""
-    found = bootstrap_ratio(b, a, np.random.default_rng(0))
-    ends = sorted((-1 if measure == "top3" else 1) * 100 * (end - 1) for end in (found.low, found.high))
-    return f", {ends[0]:+.0f}% to {ends[1]:+.0f}%"
+    found = estimate_ratio(b, a)
+    sign = -1 if measure == "top3" else 1
+    ends = sorted(sign * 100 * (end - 1) for end in (found.low, found.high))
+    return Estimate(sign * 100 * (found.value - 1), *ends)
 
 
 def _edit(rows: Rows) -> Iterator[Goal]:
-    outside, preferred = (values_of(rows, name, "edited") for name in ("outside", "preferred"))
+    outside = values_of(rows, "outside", "edited")
     if len(outside):
         yield Goal(
             "editing: outside its stretch the motion changes by under 1 cm on the mean",
@@ -182,24 +212,25 @@ def _edit(rows: Rows) -> Iterator[Goal]:
             len(outside),
             bool(outside.mean() < 1),
         )
-    share = float(preferred.mean())
     kinds = dict.fromkeys(row["group"] for row in rows)
     by_kind = ", ".join(
         f"{k} {100 * values_of(rows, 'preferred', 'edited', k).mean():.0f}%" for k in kinds
     )
     told = values_of(rows, "told", "real")
     heard = f"; real clips' own words in {100 * told.mean():.0f}%" if len(told) else ""
-    yield Goal(
-        "editing: the evaluator prefers the edited clip for the new text in 80% or more",
-        f"{100 * share:.0f}% ({by_kind}){heard}",
-        len(preferred),
-        share >= 0.8,
-    )
-    sides = values_of(rows, "side_changed", "edited")
-    if len(sides):
-        share = float(sides.mean())
+    text = "editing: the evaluator prefers the edited clip for the new text in 80% or more"
+    yield _share(text, rows, "preferred", f"; {by_kind}", heard)
+    if len(values_of(rows, "side_changed", "edited")):
         text = "editing: the side changes where one was seen, in 80% or more"
-        yield Goal(text, f"{100 * share:.0f}%", len(sides), share >= 0.8)
+        yield _share(text, rows, "side_changed")
+
+
+def _share(text: str, rows: Rows, measure: str, inside: str = "", after: str = "") -> Goal:
+    """Of edits, at least 80%."""
+    e = estimate_of(rows, measure, "edited")
+    said = f"{100 * e.value:.0f}% ({100 * e.low:.0f} to {100 * e.high:.0f}{inside}){after}"
+    count = len(values_of(rows, measure, "edited"))
+    return Goal(text, said, count, e.value >= 0.8, _sure(e, 0.8))
 
 
 def _loop(rows: Rows) -> Iterator[Goal]:

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nestmotion.evaluation.control_goals import goals, values_of
+from nestmotion.evaluation.control_goals import estimate_of, goals, values_of
 from nestmotion.evaluation.document import Block, Heading, Table, Text, to_html, to_markdown
-from nestmotion.evaluation.intervals import bootstrap_mean
 from nestmotion.evaluation.result_files import Results, read_results
 from nestmotion.io._atomic import atomic_write
 
@@ -103,14 +102,16 @@ def _blocks(results: Results) -> Iterator[Block]:
     settings = results.plan["settings"]
     yield Heading(1, "Experiment: control")
     yield Text(
-        f"Bundle {settings['bundle']}, {settings['clips']} test clips. Values stand with 95% intervals "
-        "over rows; p95 is the 95th percentile. Measures and evaluator: docs/evaluation.md."
+        f"Bundle {settings['bundle']} (digest {settings['bundle_digest'][:12]}), {settings['clips']} "
+        "test clips. Values stand with 95% intervals over rows, which count rows of one case or with "
+        "one caption as dependent; p95 is the 95th percentile. Not sure: the interval holds the goal. "
+        "Measures and evaluator: docs/evaluation.md."
     )
     yield Heading(2, "Goals")
     found = goals(rows)
     yield Table(
         ["goal", "measured", "rows", "verdict"],
-        [[g.text, g.measured, str(g.rows), "met" if g.met else "not met"] for g in found],
+        [[g.text, g.measured, str(g.rows), g.verdict] for g in found],
     )
     for part in results.plan["parts"]:
         yield Heading(2, part["title"])
@@ -150,8 +151,7 @@ def _groups(rows: Rows) -> Iterator[Block]:
         for name, (label, percentile) in MEASURES.items():
             if not any(row.get(name) is not None for row in own):
                 continue
-            cells = [values_of(own, name, variant) for variant in variants]
-            table.append([label, *(_cell(v, percentile) for v in cells)])
+            table.append([label, *(_cell(own, name, variant, percentile) for variant in variants)])
         yield Text(f"**{group}**")
         yield Table(["measure", *variants], table)
 
@@ -166,10 +166,11 @@ def _minutes(rows: Rows) -> Iterator[Block]:
     yield Table(["measure", *minutes], table)
 
 
-def _cell(values: np.ndarray, percentile: bool) -> str:
+def _cell(rows: Rows, measure: str, variant: str, percentile: bool) -> str:
+    values = values_of(rows, measure, variant)
     if not len(values):
         return "-"
-    e = bootstrap_mean(values, np.random.default_rng(0))
+    e = estimate_of(rows, measure, variant)
     text = f"{_number(e.value)} ({_number(e.low)} to {_number(e.high)})"
     return f"{text}, p95 {_number(float(np.percentile(values, 95)))}" if percentile else text
 
@@ -179,4 +180,6 @@ def _mean(values: np.ndarray) -> str:
 
 
 def _number(value: float) -> str:
+    if np.isnan(value):
+        return "-"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

@@ -149,11 +149,15 @@ class Evaluator:
             vectors.update(zip(part, rows, strict=True))
         return np.stack([vectors[text] for text in texts])
 
+    def seen_of(self, clips: Sequence[Clip]) -> list[Clip]:
+        """Those of the clips whose group the evaluator was trained on."""
+        seen = set(self.record["groups_seen"])
+        return [clip for clip in clips if any(group_hash(g) in seen for g in groups_of(clip))]
+
     def check_unseen(self, clips: Sequence[Clip]) -> None:
         """Raises SettingsError when the evaluator was trained on the group of one of the clips; a
         group holds a recording's copies too."""
-        seen = set(self.record["groups_seen"])
-        known = [clip for clip in clips if any(group_hash(g) in seen for g in groups_of(clip))]
+        known = self.seen_of(clips)
         if known:
             raise SettingsError(
                 f"the evaluator was trained on {len(known)} of these {len(clips)} clips (the first is "

@@ -12,6 +12,7 @@ import numpy as np
 
 from nestmotion.core import Motion
 from nestmotion.corpus import Clip, PreparedCorpus
+from nestmotion.corpus.splits import groups_of
 from nestmotion.evaluation.chosen import caption_of, check_bundle_unseen, chosen_clips, generate_motions
 from nestmotion.evaluation.evaluator import Evaluator
 from nestmotion.evaluation.groups import caption_groups
@@ -71,13 +72,14 @@ def measure(
     captions = [caption_of(clip) for clip in clips]
     samples = made if task.samples > 1 else ()
     rng = np.random.default_rng(_SEED)
-    results = evaluate_motions(first, references, captions, judge, rng, samples)
+    sources = [groups_of(clip) for clip in clips]
+    results = evaluate_motions(first, references, captions, judge, rng, samples, sources)
     for name, row in results["measures"].items():
         yield {"kind": "measure", "name": name, **row}
     yield from acceleration_rows(first, references)
     groups = caption_groups(captions, model.encoder, TreeReader.load(model.bundle.folder))
-    for clip, group, row in zip(clips, groups, results["per_clip"], strict=True):
-        yield {"kind": "clip", "clip": clip.clip_id, **asdict(group), **row}
+    for clip, group, own, row in zip(clips, groups, sources, results["per_clip"], strict=True):
+        yield {"kind": "clip", "clip": clip.clip_id, "sources": own, **asdict(group), **row}
 
 
 def _motions_of(

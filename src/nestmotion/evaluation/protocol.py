@@ -14,7 +14,7 @@ from nestmotion.core.edit import canonicalize, resample
 from nestmotion.core.errors import SettingsError
 from nestmotion.evaluation import measures
 from nestmotion.evaluation.evaluator import Evaluator, normal_text
-from nestmotion.evaluation.intervals import Estimate, bootstrap_mean, jackknife
+from nestmotion.evaluation.intervals import Estimate, Sources, estimate_mean, jackknife
 from nestmotion.evaluation.motion_facts import foot_slide_mm, mean_jerk_m_s3
 from nestmotion.evaluation.motion_inputs import FPS
 
@@ -53,10 +53,12 @@ def evaluate_motions(
     evaluator: Evaluator,
     rng: np.random.Generator,
     samples: Sequence[Sequence[Motion]] = (),
+    sources: Sources | None = None,
 ) -> dict[str, Any]:
     """Measure generated motions, one a caption, against the references with the same captions.
 
     samples: several motions of each caption, for multimodality; without them it is not measured.
+    sources: the recordings each clip comes from; intervals count clips that share one as dependent.
     Everything is measured at 20 fps. Returns `clips`, their number; `measures`, for each of LABELS
     the `value` with its 95% interval `low` to `high` over clips, and `real`, real motion's own (for
     distances between sets that of two random halves of the references; None where the measure is a
@@ -82,10 +84,10 @@ def evaluate_motions(
     if samples:
         several = np.stack([evaluator.embed_motions(motions) for motions in samples])
         rows["multimodality"] = measures.multimodality(several)
-    found = {name: bootstrap_mean(values, rng) for name, values in rows.items()}
+    found = {name: estimate_mean(values, sources) for name, values in rows.items()}
     compared_with_itself = {"smoothness_error", "drift"}
     floor = {
-        name: bootstrap_mean(values, rng).value
+        name: estimate_mean(values).value
         for name, values in real_rows.items()
         if name not in compared_with_itself
     }

@@ -31,7 +31,8 @@ __all__ = [
     "write_result",
 ]
 
-FORMAT = 1
+# 2: rows of clips name the recordings they come from.
+FORMAT = 2
 PLAN, LOG, RESULTS = "experiment.json", "log.jsonl", "results"
 
 

@@ -153,7 +153,8 @@ class TrainingData:
         return library
 
     def text_statistics(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-        """(mean, deviation) of the training captions' sentence vectors, and of nodes' vectors."""
+        """(mean, deviation) of the training captions' sentence vectors, and of the nodes' vectors of
+        all texts that were read, validation's too: a scale, from which nothing is learned."""
         own = {c.text for item in self.captioned for side in item.captions for c in side}
         rows = sorted(self.texts.rows[text] for text in own)
         sentences = self.texts.sentences[rows]

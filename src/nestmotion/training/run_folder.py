@@ -167,7 +167,7 @@ def _manifest(corpus: PreparedCorpus | None) -> dict | None:
 
 def training_record(run: Path) -> dict[str, Any]:
     """What a run's weights come from: settings, environment, corpus, validation losses; and the same
-    of the run it started from, if any."""
+    of the run it started from and of its teacher, where there are any."""
     config = read_config(run)
     corpus = _read_json(run / "corpus.json")
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
@@ -180,14 +180,16 @@ def training_record(run: Path) -> dict[str, Any]:
         **{f"{name}_clips": found["clips"] if found else 0 for name, found in extra.items()},
         "validation": [row for row in rows if row["kind"] == "validation"],
         "progress": asdict(read_progress(run)),
-        "started_from": _record_of_start(config.start_from),
+        "started_from": _record_of(config.start_from),
+        "teacher": _record_of(config.teacher),
     }
 
 
-def _record_of_start(start_from: str) -> dict[str, Any] | None:
-    if not start_from:
+def _record_of(model: str) -> dict[str, Any] | None:
+    """Of a run or a bundle; None where there is none."""
+    if not model:
         return None
-    folder = Path(start_from)
+    folder = Path(model)
     return Bundle.open(folder).manifest["training"] if is_bundle(folder) else training_record(folder)
 
 

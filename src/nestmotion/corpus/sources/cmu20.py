@@ -83,8 +83,8 @@ class Cmu20:
 
     name = "cmu20"
     licence = (
-        "Motion: CMU Graphics Lab Motion Capture Database; free for use, may be included in "
-        "commercially sold products, may not be resold directly, even in converted form. "
+        "Motion: CMU Graphics Lab Motion Capture Database; free for use in research projects, may be "
+        "included in commercially sold products, may not be resold directly, even in converted form. "
         "Captions: HumanML3D (Guo et al., CVPR 2022), MIT licence, Copyright (c) 2022 Chuan Guo."
     )
     acknowledgement = (
