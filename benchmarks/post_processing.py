@@ -3,8 +3,8 @@
     python benchmarks/post_processing.py CORPUS [BUNDLE ...] [--seeds 3]
 
 For every captioned validation clip of the training folds (no test fold) its first caption is generated
-once a seed, at the clip's own length; the real clips are processed as well. Means over clips, except where
-said; movement is that of all joints, and of the foot joints alone. Markdown.
+once a seed, at the clip's own length; the real clips are processed as well. Means over clips, except
+where said; movement is that of all joints, and of the foot joints alone. Markdown.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """The evaluator's networks: a text and a motion encoder that meet in one space, and their loss.
 
 In the manner of the evaluators of Guo et al. (CVPR 2022) and of TMR (Petrovich et al., ICCV 2023):
-contrastive, texts that say the same not counted as negatives. It shares with the
-generators a frozen text encoder and nothing that was learned, so that a generator cannot please it by construction.
+contrastive, texts that say the same not counted as negatives. It shares with the generators a
+frozen text encoder and nothing that was learned, so that a generator cannot please it by construction.
 """
 
 from __future__ import annotations
