@@ -53,6 +53,7 @@ def test_a_phrase_is_found_in_any_case_and_as_whole_words():
     [
         ("he jumps", "", "no phrase to change; give some words of the prompt"),
         ("he jumps", "runs", "'runs' is not in the prompt 'he jumps'"),
+        ("he jumps", "jump", "'jump' is not in the prompt 'he jumps'; name whole words"),
         (
             "he jumps, then jumps",
             "jumps",

@@ -141,7 +141,7 @@ def test_there_is_no_leap_at_a_pose_on_the_way(model, walk):
         ({"path": Path((Waypoint(2, 0, 0.0), Waypoint(0, -3, 4.0)), facing="free")}, (2, 0), 0.0),
         ({"path": Path((Waypoint(2, 0, 1.0), Waypoint(0, -3, 4.0)))}, (0, 0), 0.0),
         ({"path": Path((Waypoint(20, 0, 1.0), Waypoint(20, -3, 4.0)))}, None, None),
-        ({"targets": (Target("left_wrist", 1.0, (0, 1, 1)),)}, None, None),
+        ({"targets": (Target("left_wrist", 1.0, (0, 1, 1)),)}, (0, 0), 0.0),
         ({}, None, None),
     ],
 )

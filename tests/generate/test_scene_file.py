@@ -107,7 +107,17 @@ def test_a_pose_of_numbers(load):
         ({"seconds": True}, ": scene: 'seconds' cannot be true or false"),
         ({"seconds": 10800}, ": a scene lasts from 1 to 600 seconds, not 10800; longer motion is "
          "streamed (TextToMotion.stream)"),
-        ('{"seconds": NaN}', ": a scene lasts from 1 to 600 seconds, not nan"),
+        ('{"seconds": NaN}', ": scene: 'seconds' is NaN, infinite or over a million"),
+        ({"seconds": 10**400}, ": scene: 'seconds' is NaN, infinite or over a million"),
+        ('{"keyframes": [{"time": 1, "file": "walk.npz", "at": NaN}]}',
+         ": keyframes[0]: 'at' is NaN, infinite or over a million"),
+        ({"keyframes": [{"time": 1, "pose": {"root": [0, 1, 0]}, "heading": 90}]},
+         ": keyframes[0]: a 'heading' holds where the pose has a place; give a 'position', or "
+         '"placed": true for where it stands in the file'),
+        ({"keyframes": [{"time": 1, "pose": {"root": [0, 1, 0]}, "position": [0, 1], "placed": False}]},
+         ": keyframes[0]: has a 'position' and is not 'placed'; leave one of them out"),
+        ({"keyframes": [{"time": 1, "file": "walk.npz", "pose": {"root": [0, 1, 0]}}]},
+         ": keyframes[0]: has a 'file' and a 'pose'; leave one of them out"),
         ({"path": [[0, 0]]}, ": a path needs two or more waypoints, not 1"),
         ({"path": [[0, 0, 1], [1, 1]]}, ": path.waypoints[0] must be 2 numbers"),
         ({"path": [[0, 0]] * 10_000}, ": a path has 10000 waypoints, more than 2000; leave some out, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from nestmotion.cli.scene_flags import scene_of_flags
 from nestmotion.core.errors import SettingsError
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.alignment_map import check_map_output
-from nestmotion.generate.prompt import MOST_SAMPLES
+from nestmotion.generate.prompt import MOST_SAMPLES, check_request
 from nestmotion.generate.scene import Scene
 from nestmotion.io import check_output, save_motion
 
@@ -74,6 +75,7 @@ def run(
     if not out:
         raise SettingsError("no --out given; name at least one file to write, e.g. --out walk.glb")
     count = min(max(samples, 1), MOST_SAMPLES)  # another count is refused by the model
+    out = list(dict.fromkeys(out))
     targets = [[_numbered(path, k, samples) for path in out] for k in range(count)]
     for file in (file for row in targets for file in row):
         check_output(file, force)
@@ -87,7 +89,11 @@ def run(
     if asked is not None:
         if explain is not None:
             raise SettingsError("--explain is for a text alone, not for a scene")
-        _make_scene(model, asked, targets, seed, steps, raw, fps, force)
+        defaults = model.bundle.manifest["sampling"]
+        steps = defaults["steps"] if steps is None else steps
+        strength = defaults["guidance"] if guidance is None else guidance
+        check_request(None, 0.0, 0.0, seed, samples, steps, strength)
+        _make_scene(model, _with_strength(asked, guidance), targets, seed, steps, raw, fps, force)
         return
     assert text is not None  # scene_of_flags has refused that
     found = model.explain(text, seconds, seed, samples, steps, guidance, postprocess=not raw)
@@ -100,12 +106,20 @@ def run(
         print(f"{file}: alignment of {len(made.alignment.tree.nodes)} nodes")
 
 
+def _with_strength(scene: Scene, guidance: float | None) -> Scene:
+    """The guidance for all prompts that have no strength of their own."""
+    if guidance is None:
+        return scene
+    prompts = (p if p.strength is not None else replace(p, strength=guidance) for p in scene.prompts)
+    return replace(scene, prompts=tuple(prompts))
+
+
 def _make_scene(
     model: TextToMotion,
     scene: Scene,
     targets: list[list[Path]],
     seed: int,
-    steps: int | None,
+    steps: int,
     raw: bool,
     fps: float | None,
     force: bool,

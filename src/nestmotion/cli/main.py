@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -88,11 +89,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         verb, rest = _split(given)
         _run(verb, rest)
+        sys.stdout.flush()
     except NestmotionError as error:
         if debug:
             raise
         print(f"nestmotion: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read the output has enough, such as head; what is still to be written goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("nestmotion: interrupted", file=sys.stderr)
         return 130

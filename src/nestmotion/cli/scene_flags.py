@@ -46,7 +46,7 @@ def scene_of_flags(
         raise SettingsError(
             "--by-turns divides the time among the actions of a text; give a text and leave --at out"
         )
-    if not (at or path or start_from or loop or in_place or by_turns):
+    if not (at or path is not None or start_from or loop or in_place or by_turns):
         if text is None:
             raise SettingsError('no text given; say what the person does, e.g. "a person waves"')
         return None

@@ -54,8 +54,8 @@ class Motion:
         is_unit = np.abs(np.sum(quat * quat, axis=-1, keepdims=True) - 1) < 1e-14
         quat = np.where(is_unit, quat, quat_normalize(quat))
         for name, value in (("root_m", root), ("quat_local_xyzw", quat)):
-            value.setflags(write=False)
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, _frozen(value))
+        object.__setattr__(self, "metadata", dict(self.metadata))
         object.__setattr__(self, "fps", float(self.fps))
 
     def __len__(self) -> int:
@@ -73,17 +73,17 @@ class Motion:
     @cached_property
     def positions_m(self) -> Float[np.ndarray, "t j 3"]:
         """World position of every joint at every frame."""
-        return self._world()[0]
+        return _frozen(self._world()[0])
 
     @cached_property
     def quat_world_xyzw(self) -> Float[np.ndarray, "t j 4"]:
         """World rotation of every joint at every frame."""
-        return self._world()[1]
+        return _frozen(self._world()[1])
 
     @cached_property
     def heading_rad(self) -> Float[np.ndarray, "t"]:
         """Yaw of the root about +Y, without jumps of 2 pi; 0 faces +Z, pi/2 faces +X."""
-        return np.unwrap(quat_yaw(self.quat_local_xyzw[:, 0]))
+        return _frozen(np.unwrap(quat_yaw(self.quat_local_xyzw[:, 0])))
 
     def joint_m(self, name: str) -> Float[np.ndarray, "t 3"]:
         """World path of one joint. Raises SettingsError when there is no joint of that name."""
@@ -100,3 +100,9 @@ class Motion:
     def with_metadata(self, **values: Any) -> Motion:
         """The same motion with more metadata."""
         return replace(self, metadata={**self.metadata, **values})
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    """Not to be written to: what is frozen must not change through what it was worked out from."""
+    array.setflags(write=False)
+    return array

@@ -85,6 +85,7 @@ class Skeleton:
         positions = np.zeros((len(self), 3))
         for j in range(1, len(self)):
             positions[j] = positions[self.parents[j]] + self.offsets_m[j]
+        positions.setflags(write=False)
         return positions
 
     @cached_property

@@ -25,6 +25,7 @@ from nestmotion.core.rotations import (
     rotation_6d_to_matrix,
 )
 from nestmotion.core.skeleton import Skeleton
+from nestmotion.core.smoothing import gaussian_smooth
 from nestmotion.features.contacts import foot_contacts
 from nestmotion.features.layout import FeatureLayout
 
@@ -32,6 +33,9 @@ __all__ = ["decode", "encode", "reconcile", "root_way"]
 
 # Over this many seconds the predicted path begins to overrule the integrated velocity.
 PATH_TRUST_S = 1.0
+
+# What direction and summed-up turning are off by is smoothed over this time (standard deviation).
+DRIFT_S = 0.5
 
 # Weight of a value that is given: it is kept to a ten-thousandth of what the velocities would change.
 FIRM = 1e4
@@ -129,10 +133,17 @@ def _decode_heading(
     fps: float,
     firm: Bool[np.ndarray, "t"],
 ) -> Float[np.ndarray, "t"]:
-    """Heading in radians, without jumps: the direction decides modulo a turn, the velocity which."""
+    """Heading in radians, without jumps: the direction decides modulo a turn, the velocity which.
+
+    A network's velocity, summed up, drifts away from its direction. What it is off by is followed from
+    frame to frame, slower than noise and faster than it drifts; set against the sum itself, the
+    direction would leap by a turn where they have drifted half a turn apart.
+    """
     turned = np.concatenate(([0.0], np.cumsum(velocity[:-1, 0]) / fps))
-    direction = np.arctan2(cos_sin[:, 1], cos_sin[:, 0])
-    direction += 2 * np.pi * np.round((turned - direction) / (2 * np.pi))
+    off = (cos_sin @ [1, 1j]) * np.exp(-1j * turned)
+    drift = np.unwrap(np.angle(gaussian_smooth(off, DRIFT_S * fps)))
+    direction = turned + drift + np.angle(off * np.exp(-1j * drift))
+    direction -= 2 * np.pi * np.round(direction[0] / (2 * np.pi))
     return reconcile(direction[:, None], velocity, fps, firm)[:, 0]
 
 

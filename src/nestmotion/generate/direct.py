@@ -14,12 +14,13 @@ from nestmotion.core.edit import canonicalize
 from nestmotion.core.errors import PromptError
 from nestmotion.core.smoothing import share_beside
 from nestmotion.features import FeatureLayout, decode, foot_contacts
+from nestmotion.features.layout import CONTACT_JOINTS
 from nestmotion.features.parts import PARTS, part_columns
 from nestmotion.generate.amplitude import Amplitude, amplified
 from nestmotion.generate.exactness import held_feet, meet, with_kept
 from nestmotion.generate.loop import close, in_place, with_neighbours
 from nestmotion.generate.plan import Plan, make_plan
-from nestmotion.generate.postprocess import PostProcess
+from nestmotion.generate.postprocess import PostProcess, contact_stretches
 from nestmotion.generate.postprocess import postprocess as make_feet_stand
 from nestmotion.generate.prompt import check_request
 from nestmotion.generate.pull import make_pull
@@ -62,13 +63,11 @@ def sample_plan(
     bundle = model.bundle
     skeleton, fps, sampling = bundle.skeleton, bundle.fps, bundle.manifest["sampling"]
     layout = FeatureLayout.of(skeleton)
-    windows = windows_of(
-        plan.owners,
-        round(OVERLAP_S * fps),
-        round(bundle.manifest["seconds"]["shortest"] * fps),
-        round(LONGEST_S * fps),
-        loop,
-    )
+    limits, overlap = bundle.manifest["seconds"], round(OVERLAP_S * fps)
+    most, longest = round(limits["longest"] * fps), round(LONGEST_S * fps)
+    if not loop and plan.frames <= most and (plan.owners == plan.owners[0, 0]).all():
+        longest = most + 2 * overlap  # one text alone is made as `generate` makes it
+    windows = windows_of(plan.owners, overlap, round(limits["shortest"] * fps), longest, loop)
     shape = (model.padded(plan.frames), layout.size)
     noise = np.random.default_rng(noise_seed).standard_normal(shape)[: plan.frames]
     if not bundle.manifest["generative"]:
@@ -103,6 +102,8 @@ def direct(
     sampling = bundle.manifest["sampling"]
     steps = sampling["steps"] if steps is None else steps
     check_request(None, 0.0, 0.0, seed, 1, steps, sampling["guidance"])
+    if sample < 0:
+        raise PromptError(f"the sample must be 0 or more, not {sample}")
     scene = complete_scene(scene, bundle.skeleton, bundle.fps, model.predict_seconds)
     plan = make_plan(scene, bundle.skeleton, bundle.fps)
     if plan.leads and not bundle.manifest["controllable"]:
@@ -118,6 +119,7 @@ def direct(
     motion = _finished(raw, plan, scene, contact, exact, postprocess)
     recipe = {
         "prompts": [[p.text, p.start_s, p.end_s, list(p.parts)] for p in scene.prompts],
+        **({"prompt": scene.prompts[0].text} if len(scene.prompts) == 1 else {}),
         "seed": seed,
         "sample": sample,
         "steps": steps,
@@ -153,7 +155,7 @@ def _finished(
         else:
             motion = _standing(motion, contact, held)
     if scene.in_place:
-        motion = in_place(motion)
+        motion = in_place(motion, max(plan.lead - 1, 0))
         motion = meet(motion, plan) if exact else motion
     motion = close(motion) if scene.loop else motion
     return with_kept(motion, plan) if exact else motion
@@ -176,8 +178,23 @@ def _standing(
 ) -> Motion:
     """The motion with standing feet at rest, also where it is led."""
     for _ in range(FEET_PASSES):
-        motion = make_feet_stand(motion, np.maximum(contact, foot_contacts(motion)), FEET, held)
+        meant = np.where(_travels(motion, contact), 0.0, contact)
+        motion = make_feet_stand(motion, np.maximum(meant, foot_contacts(motion)), FEET, held)
     return motion
+
+
+def _travels(motion: Motion, contact: Float[np.ndarray, "t 4"]) -> Bool[np.ndarray, "t 4"]:
+    """Contacts by the network in which a joint goes farther than a lock could hold it from both sides:
+    along a path it calls feet standing that are carried along, and locks would snap at their ends."""
+    state = contact_stretches(contact, FEET)
+    floor = motion.positions_m[:, [motion.skeleton.index(name) for name in CONTACT_JOINTS]][..., [0, 2]]
+    travels = np.zeros_like(state)
+    for column, (stands, place) in enumerate(zip(state.T, floor.transpose(1, 0, 2), strict=True)):
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], stands.astype(int), [0]))))
+        for start, stop in edges.reshape(-1, 2):
+            far = np.linalg.norm(np.ptp(place[start:stop], axis=0)) > 2 * FEET.most_m
+            travels[start:stop, column] = far
+    return travels
 
 
 def _given(plan: Plan, fps: float) -> Bool[np.ndarray, "t f"]:

@@ -46,7 +46,8 @@ def find_phrase(prompt: str, phrase: str) -> Span:
     pattern = re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)", re.IGNORECASE)
     found = [match.span() for match in pattern.finditer(prompt)]
     if not found:
-        raise PromptError(f"{phrase!r} is not in the prompt {prompt!r}")
+        whole = "; name whole words" if phrase.lower() in prompt.lower() else ""
+        raise PromptError(f"{phrase!r} is not in the prompt {prompt!r}{whole}")
     if len(found) > 1:
         raise PromptError(
             f"{phrase!r} stands {len(found)} times in the prompt {prompt!r}; give more of the words "

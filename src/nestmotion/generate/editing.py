@@ -58,7 +58,8 @@ def prompt_of(motion: Motion) -> str:
     """The prompt that a generated clip carries. Raises PromptError when it carries none."""
     prompt = motion.metadata.get("prompt")
     if not isinstance(prompt, str):
-        raise PromptError("the clip does not say what it shows; give the text with --prompt")
+        several = " in one text" if motion.metadata.get("prompts") else ""
+        raise PromptError(f"the clip does not say{several} what it shows; give the text with --prompt")
     return prompt
 
 

@@ -154,13 +154,26 @@ def _changed(
     change = np.concatenate((turn.reshape(len(turn), -1), shift), axis=1)
     change = _spread(change, weight, blend_s * motion.fps).reshape(len(turn), -1, 3)
     change = _bounded(change, weight > 0)
+    root = motion.root_m + change[:, -1]
+    root[:, 1] = _no_higher(root[:, 1], motion.root_m[:, 1], weight > 0)
     return replace(
         motion,
-        root_m=motion.root_m + change[:, -1],
+        root_m=root,
         quat_local_xyzw=quat_multiply(
             motion.quat_local_xyzw, quat_from_rotation_vector(change[:, :-1])
         ),
     )
+
+
+def _no_higher(
+    height: Float[np.ndarray, "t"], before: Float[np.ndarray, "t"], firm: Bool[np.ndarray, "t"]
+) -> Float[np.ndarray, "t"]:
+    """Heights no higher than they were, or than the frames beside them that have a wish: who jumps
+    beside a high target would be lifted on top of the jump."""
+    frames = np.flatnonzero(firm)
+    after = np.searchsorted(frames, np.arange(len(height)))
+    beside = height[frames[np.clip(np.stack((after - 1, after)), 0, len(frames) - 1)]].max(axis=0)
+    return np.minimum(height, np.maximum(before, beside))
 
 
 def _bounded(
@@ -207,9 +220,16 @@ def pointed(motion: Motion, plan: Plan, iterations: int = ITERATIONS) -> Motion:
 def _approached(
     target: Float[np.ndarray, "k 3"], points: Points, motion: Motion
 ) -> Float[np.ndarray, "k 3"]:
-    """Targets of hands and feet no farther from shoulder and hip than limb and trunk can go: a body
-    pulled at from afar would fold up instead of stretching."""
+    """Targets of hands and feet no farther from shoulder and hip than limb and trunk can go, those of
+    other joints no farther from where they are than a lean: a body pulled at from afar would fold up
+    instead of stretching, and fly."""
     skeleton, target = motion.skeleton, target.copy()
+    ends = [skeleton.index(end) for _, _, end, _ in LIMBS]
+    other = np.flatnonzero(~np.isin(points.joint, ends))
+    here = motion.positions_m[points.frame[other], points.joint[other]]
+    away = target[other] - here
+    length = np.linalg.norm(away, axis=1, keepdims=True)
+    target[other] = here + away * np.minimum(1.0, LEAN_M / np.maximum(length, 1e-9))
     for upper, middle, end, _ in LIMBS:
         k = np.flatnonzero(points.joint == skeleton.index(end))
         limb = sum(np.linalg.norm(skeleton.offsets_m[skeleton.index(name)]) for name in (middle, end))

@@ -25,10 +25,11 @@ __all__ = ["close", "in_place", "with_neighbours"]
 CLOSE_S = 0.5
 
 
-def in_place(motion: Motion) -> Motion:
-    """The motion as on a treadmill: the root stays over its first place, feet slide under it."""
+def in_place(motion: Motion, frame: int = 0) -> Motion:
+    """The motion as on a treadmill from a frame on: the root stays over its place there, feet slide
+    under it."""
     root = motion.root_m.copy()
-    root[:, [0, 2]] = root[0, [0, 2]]
+    root[frame:, [0, 2]] = root[frame, [0, 2]]
     return replace(motion, root_m=root)
 
 

@@ -102,7 +102,9 @@ def slowed(
     """The places nearest to the given ones that can be reached from one another in time; NaN stays.
 
     firm: places that may not move. Neighbours too far apart are drawn together from both sides until
-    none are, every other pair at a time (position-based dynamics; Mueller et al. 2007).
+    none are, every other pair at a time (position-based dynamics; Mueller et al. 2007). Where that
+    comes to no end, because the way is many times too fast, it is gone as fast as can be from its first
+    place on, and what is firm later may then be out of reach.
     """
     given = np.flatnonzero(np.isfinite(place).all(axis=1))
     result, p = place.copy(), place[given].copy()
@@ -120,5 +122,18 @@ def slowed(
             share = over * gap / np.maximum(a + b, 1.0)
             p[:-1][first::2] += a * share
             p[1:][first::2] -= b * share
+    else:
+        p = _hurried(place[given], most)
     result[given] = p
+    return result
+
+
+def _hurried(
+    place: Float[np.ndarray, "n 2"], most: Float[np.ndarray, "m 1"]
+) -> Float[np.ndarray, "n 2"]:
+    """From each place towards the next given one, no farther than `most`."""
+    result = place.copy()
+    for k, far in enumerate(most[:, 0]):
+        step = place[k + 1] - result[k]
+        result[k + 1] = result[k] + step * min(1.0, far / max(float(np.linalg.norm(step)), 1e-12))
     return result

@@ -279,16 +279,27 @@ class TextToMotion:
         given = known.mask if known is not None else None
         motion = decode(features, self.bundle.skeleton, self.bundle.fps, given)
         motion = amplified(motion, self.bundle.amplitude, self._share(known))
-        # What is known has its place in the world; turning the motion would move it away from there.
-        motion = canonicalize(motion) if known is None else motion
-        return make_feet_stand(motion) if postprocess else motion
+        # What is known may have its place in the world; turning the motion would move it from there.
+        where = [self._layout[block] for block in ("root_path", "root_heading")]
+        placed = known is not None and any(known.mask[:, columns].any() for columns in where)
+        motion = motion if placed else canonicalize(motion)
+        if not postprocess:
+            return motion
+        held = self._held(known)
+        feet = np.repeat(held[:, None], 2, axis=1) if held is not None and held.any() else None
+        return make_feet_stand(motion, held=feet)
 
     def _share(self, known: Known | None) -> Float[np.ndarray, "t"] | None:
         """Of the bundle's amplitude, frame by frame: none where rotations are known."""
+        held = self._held(known)
+        return None if held is None else share_beside(held, FADE_FRAMES)
+
+    def _held(self, known: Known | None) -> Bool[np.ndarray, "t"] | None:
+        """Frames of which rotations are known."""
         if known is None:
             return None
         held: Bool[np.ndarray, "t"] = np.any(known.mask[:, self._layout["rotations"]], axis=1)
-        return share_beside(held, FADE_FRAMES)
+        return held
 
     def _sample(
         self,

@@ -93,6 +93,7 @@ def make_plan(scene: Scene, skeleton: Skeleton, fps: float) -> Plan:
     poses = {frame_of(k.time_s): k for k in scene.keyframes if not k.joints}
     place, heading, firm = _places(scene, kept, poses, lead, total, fps)
     place = slowed(place, fps, firm)
+    _check_pace(place, firm, lead, fps)
     poses = {t: _moved(k, place[t]) if k.placed else k for t, k in poses.items()}
 
     known = Known(np.zeros((total, layout.size), np.float32), np.zeros((total, layout.size), bool))
@@ -111,7 +112,7 @@ def make_plan(scene: Scene, skeleton: Skeleton, fps: float) -> Plan:
         heading=heading,
         facing=_facing(scene, place, heading, lead),
         poses=poses,
-        points=_points(scene, skeleton, frame_of),
+        points=_in_time(_points(scene, skeleton, frame_of), place, fps),
         kept=tuple(kept),
     )
 
@@ -158,6 +159,7 @@ def _places(
             heading[there] = stretch.motion.heading_rad[:count]
             firm[there] = True
     _begin(scene, place, heading, fps)
+    firm[0] |= np.isfinite(place[0]).all()  # a scene begins where it says
     if lead and lead < total:
         off = np.linalg.norm(place[lead] - place[lead - 1])
         if off > OFF_PATH_M:
@@ -165,13 +167,32 @@ def _places(
     return place, heading, firm
 
 
+def _check_pace(
+    place: Float[np.ndarray, "t 2"], firm: Bool[np.ndarray, "t"], lead: int, fps: float
+) -> None:
+    """Raises SceneError where what may not move is farther apart than anybody gets in time."""
+    given = np.flatnonzero(np.isfinite(place).all(axis=1))
+    steps = np.linalg.norm(np.diff(place[given], axis=0), axis=1)
+    fast = steps > 1.01 * FASTEST_M_S * np.diff(given) / fps
+    held = fast & firm[given[1:]] & ~(firm[given[:-1]] & (np.diff(given) == 1))
+    if held.any():
+        k = int(np.flatnonzero(held)[0])
+        before, after = ((given[k + i] - lead) / fps for i in (0, 1))
+        raise SceneError(
+            f"what is kept at {after:g} s is {steps[k]:.1f} m from where the scene is at {before:g} s, "
+            f"which takes more than {FASTEST_M_S:g} m/s; give it another start or place"
+        )
+
+
 def _begin(
     scene: Scene, place: Float[np.ndarray, "t 2"], heading: Float[np.ndarray, "t"], fps: float
 ) -> None:
-    """Unless it says otherwise, a scene that goes to a place begins over the origin, if one can get
-    there in time, and with heading 0."""
+    """Unless it says otherwise, a scene that asks for more than texts begins over the origin, if one
+    can get from there to its first place in time, and with heading 0."""
     given = np.flatnonzero(np.isfinite(place).all(axis=1))
     if not len(given):
+        if scene.targets or scene.keyframes or scene.kept:
+            place[0], heading[0] = 0.0, np.nan_to_num(heading[0])
         return
     if given[0] and np.linalg.norm(place[given[0]]) <= given[0] / fps * FASTEST_M_S:
         place[0] = 0.0
@@ -280,3 +301,21 @@ def _points(scene: Scene, skeleton: Skeleton, frame_of: Callable[[float], int]) 
         np.array([row[2] for row in rows], dtype=float).reshape(-1, 3),
         np.array([row[3] for row in rows], dtype=bool),
     )
+
+
+def _in_time(points: Points, place: Float[np.ndarray, "t 2"], fps: float) -> Points:
+    """Points in the world no farther over the floor than the root gets in time, from the beginning and
+    from one another, where nothing else says where the root is."""
+    there = ~points.relative & np.isnan(place[points.frame, 0])
+    if not there.any():
+        return points
+    frames = points.frame[there]
+    way, count = np.zeros_like(place), np.bincount(frames, minlength=len(place))
+    np.add.at(way, frames, points.position_m[there][:, [0, 2]])
+    way[count == 0], firm = np.nan, np.isfinite(place).all(axis=1)
+    way[count > 0] /= count[count > 0, None]
+    way[firm] = place[firm]
+    change = slowed(way, fps, firm) - way
+    position = points.position_m.copy()
+    position[np.ix_(there, [0, 2])] += change[frames]
+    return replace(points, position_m=position)

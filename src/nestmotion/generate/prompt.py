@@ -27,15 +27,20 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def check_prompt(text: str, encoder: TextEncoder) -> str:
-    """The prompt on one line. Raises PromptError when it is empty or longer than the model reads."""
+    """The prompt on one line. Raises PromptError when it is empty, longer than the model reads or no
+    text at all."""
     prompt = " ".join(text.split())
+    if any("\ud800" <= letter <= "\udfff" for letter in prompt):
+        raise PromptError("the prompt is not text in UTF-8")
     if not _WORD.search(prompt):
         raise PromptError("the prompt is empty; say what the person does, e.g. 'a person waves'")
     words = len(prompt.split())
     if len(prompt) > LONGEST_CHARACTERS or encoder.count_tokens(prompt) >= MAX_TOKENS:
+        most = MAX_TOKENS * 3 // 4
+        size = f"{words} words" if words > most else f"{len(prompt)} letters"
+        about = most if words > most else f"{most} words"
         raise PromptError(
-            f"the prompt has {words} words, more than the model reads (about {MAX_TOKENS * 3 // 4}); "
-            "shorten it"
+            f"the prompt has {size}, more than the model reads (about {about}); shorten it"
         )
     return prompt
 

@@ -12,9 +12,9 @@ from nestmotion.core import Motion, Skeleton
 from nestmotion.core.errors import SceneError
 from nestmotion.features.parts import PARTS, parts_named
 from nestmotion.generate.path import path_length_m
-from nestmotion.generate.scene import Keyframe, Path, Prompt, Scene, Target
+from nestmotion.generate.scene import Kept, Keyframe, Path, Prompt, Scene, Target
 
-__all__ = ["complete_scene"]
+__all__ = ["complete_scene", "replaces"]
 
 # A path without times is walked at this pace.
 PACE_M_S = 0.9
@@ -37,7 +37,10 @@ def complete_scene(
     path, seconds = scene.path, scene.seconds
     if seconds is None and path is not None and path.waypoints[-1].time_s is None:
         start = max([w.time_s for w in path.waypoints if w.time_s is not None], default=0.0)
-        seconds = max(1.0, round(start + path_length_m(path) / PACE_M_S, 1))
+        walk = round(start + path_length_m(path) / PACE_M_S, 1)
+        # A prompt without an end has a second at least.
+        told = [p.start_s + 1.0 if p.end_s is None else p.end_s for p in scene.prompts]
+        seconds = max(1.0, walk, *told, *_last_times(scene, fps))
         scene = replace(scene, seconds=seconds)
     prompts = _with_ends(scene, fps, predict_seconds)
     if seconds is None:
@@ -49,7 +52,7 @@ def complete_scene(
     if scene.path is not None:
         scene = replace(scene, path=_timed(scene.path, seconds))
     _check_ends(scene, seconds, fps)
-    _check_wishes(scene, fps)
+    _check_wishes(scene, seconds, fps)
     return scene
 
 
@@ -85,21 +88,14 @@ def _with_ends(scene: Scene, fps: float, predict_seconds: Callable[[str], float]
     result = []
     for k, prompt in enumerate(ordered):
         if prompt.end_s is None:
-            rivals = [
-                q.start_s
-                for q in ordered[k + 1 :]
-                if q.start_s > prompt.start_s + _EPS
-                and (bool(q.parts) == bool(prompt.parts))
-                and (not q.parts or set(q.parts) & set(prompt.parts))
-            ]
+            rivals = [q.start_s for q in ordered[k + 1 :] if replaces(q, prompt)]
             end = min(rivals) if rivals else scene.seconds
             if end is None:
-                end = max(
-                    prompt.start_s + predict_seconds(prompt.text),
-                    *(q.end_s for q in ordered if q.end_s is not None),
-                    *_last_times(scene, fps),
-                    0.0,
-                )
+                ends = [*(q.end_s for q in ordered if q.end_s is not None), *_last_times(scene, fps)]
+                # A path that has an end says how long the scene is.
+                if scene.path is None or prompt.start_s >= max(ends):
+                    ends.append(prompt.start_s + predict_seconds(prompt.text))
+                end = max(ends)
             if end <= prompt.start_s:
                 raise SceneError(_beyond(_named(prompt), prompt.start_s, end))
             prompt = replace(prompt, end_s=end)
@@ -107,12 +103,19 @@ def _with_ends(scene: Scene, fps: float, predict_seconds: Callable[[str], float]
     return result
 
 
+def replaces(later: Prompt, earlier: Prompt) -> bool:
+    """Whether a prompt without an end ends where another begins: it is for the same parts."""
+    same = bool(later.parts) == bool(earlier.parts)
+    shared = not later.parts or bool(set(later.parts) & set(earlier.parts))
+    return later.start_s > earlier.start_s + _EPS and same and shared
+
+
 def _last_times(scene: Scene, fps: float) -> list[float]:
     times = [k.time_s + 1 / fps for k in scene.keyframes]
     times += [(t.time_s if t.end_s is None else t.end_s) + 1 / fps for t in scene.targets]
     times += [k.start_s + k.motion.duration_s for k in scene.kept]
     if scene.path is not None:
-        times += [w.time_s + 1 / fps for w in scene.path.waypoints if w.time_s is not None]
+        times += [w.time_s for w in scene.path.waypoints if w.time_s is not None]
     return times
 
 
@@ -166,20 +169,40 @@ def _beyond(where: str, time: float, seconds: float) -> str:
     return f"{where}: {time:g} s is beyond the end of the scene at {seconds:g} s"
 
 
-def _check_wishes(scene: Scene, fps: float) -> None:
+def _check_wishes(scene: Scene, seconds: float, fps: float) -> None:
     if scene.loop and (scene.start_from is not None or scene.kept):
         raise SceneError("a loop has no beginning that could be given; leave the loop or the start out")
     if scene.in_place and scene.path is not None:
         raise SceneError("a scene cannot go along a path and stay in place; leave one of them out")
     if scene.in_place and any(k.placed for k in scene.keyframes):
         raise SceneError("keyframes that have a place contradict staying in place; leave one out")
-    _check_targets(scene.targets, fps)
-    _check_keyframes(scene.keyframes, fps)
+    _check_kept(scene.kept)
+
+    def frame(time_s: float) -> int:
+        return min(round(time_s * fps), max(round(seconds * fps), 1) - 1)
+
+    _check_targets(scene.targets, frame)
+    _check_keyframes(scene.keyframes, scene.kept, frame)
 
 
-def _check_targets(targets: tuple[Target, ...], fps: float) -> None:
+def _check_kept(kept: tuple[Kept, ...]) -> None:
+    for a, b in itertools.combinations(kept, 2):
+        start = max(a.start_s, b.start_s)
+        end = min(k.start_s + k.motion.duration_s for k in (a, b))
+        shared = [p for p in PARTS if all(not k.parts or p in k.parts for k in (a, b))]
+        if shared and end > start + _EPS:
+            raise SceneError(
+                f"two kept stretches overlap from {start:g} to {end:g} s and both keep the "
+                f"{' and the '.join(shared)}; cut one of them"
+            )
+
+
+def _check_targets(targets: tuple[Target, ...], frame: Callable[[float], int]) -> None:
+    def last(target: Target) -> int:
+        return frame(target.time_s if target.end_s is None else target.end_s)
+
     for a, b in itertools.combinations(targets, 2):
-        meet = max(a.time_s, b.time_s) < min(_last(a, fps), _last(b, fps)) - _EPS
+        meet = max(frame(a.time_s), frame(b.time_s)) <= min(last(a), last(b))
         if meet and a.joint == b.joint:
             apart = np.linalg.norm(np.subtract(a.position_m, b.position_m))
             if apart > SAME_M:
@@ -189,13 +212,16 @@ def _check_targets(targets: tuple[Target, ...], fps: float) -> None:
                 )
 
 
-def _last(target: Target, fps: float) -> float:
-    return (target.time_s if target.end_s is None else target.end_s) + 0.5 / fps
-
-
-def _check_keyframes(keyframes: tuple[Keyframe, ...], fps: float) -> None:
+def _check_keyframes(
+    keyframes: tuple[Keyframe, ...], kept: tuple[Kept, ...], frame: Callable[[float], int]
+) -> None:
+    for key, k in itertools.product(keyframes, kept):
+        if not k.parts and 0 <= frame(key.time_s) - frame(k.start_s) < len(k.motion):
+            raise SceneError(
+                f"keyframe at {key.time_s:g} s: stands in a stretch that is kept; leave one of them out"
+            )
     for a, b in itertools.combinations(keyframes, 2):
-        same = round(a.time_s * fps) == round(b.time_s * fps)
+        same = frame(a.time_s) == frame(b.time_s)
         if same and (not a.joints or not b.joints or set(a.joints) & set(b.joints)):
             raise SceneError(
                 f"two keyframes stand at {a.time_s:g} s for the same joints; leave one of them out"

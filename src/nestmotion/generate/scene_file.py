@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -18,6 +19,9 @@ from nestmotion.io import load_motion
 
 __all__ = ["load_on_ours", "load_scene", "read_scene"]
 
+# No scene has a number beyond it, in metres, seconds or degrees.
+LARGEST = 1e6
+
 
 def load_scene(path: FilePath, fps: float = 20.0) -> Scene:
     """The scene of a JSON file. Motion files in it are found from the file's own folder.
@@ -27,11 +31,13 @@ def load_scene(path: FilePath, fps: float = 20.0) -> Scene:
     or contradicts itself.
     """
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise FormatError(path, f"cannot be read: {(error.strerror or str(error)).lower()}") from None
     except json.JSONDecodeError as error:
         raise FormatError(path, f"is not JSON: {error.msg}", error.lineno) from None
+    except RecursionError:
+        raise FormatError(path, "is not a scene: it is nested too deep") from None
     except UnicodeDecodeError:
         raise FormatError(path, "is not text in UTF-8") from None
     try:
@@ -111,7 +117,7 @@ class _Fields:
         value = self.take(name, (int, float), *default)
         if isinstance(value, bool):
             raise SceneError(f"{self.where}: {name!r} cannot be {_kind(value)}")
-        return value
+        return value if value is None else _number(value, f"{self.where}: {name!r}")
 
     def numbers(self, name: str, count: int, *default: Any) -> Any:
         value = self.take(name, list, *default)
@@ -141,7 +147,17 @@ def _numbers(value: Sequence[Any], count: int, where: str) -> tuple[float, ...]:
     right = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in value)
     if len(value) != count or not right:
         raise SceneError(f"{where} must be {count} numbers")
-    return tuple(float(x) for x in value)
+    return tuple(_number(x, where) for x in value)
+
+
+def _number(value: float, where: str) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not abs(number) <= LARGEST:
+        raise SceneError(f"{where} is NaN, infinite or over a million")
+    return number
 
 
 def _prompt(row: _Fields) -> Prompt:
@@ -187,9 +203,11 @@ def _keyframe(row: _Fields, folder: FilePath, fps: float) -> Keyframe:
     file = row.take("file", str, None)
     if file is None:
         pose = _pose(_Fields(row.take("pose", dict), f"{row.where}.pose"))
-        row.taken.add("file")
+        row.taken.update(("file", "at"))
     else:
-        motion, at = load_on_ours(folder / file, fps), row.number("at", 0.0)
+        if row.take("pose", dict, None) is not None:
+            raise SceneError(f"{row.where}: has a 'file' and a 'pose'; leave one of them out")
+        at, motion = row.number("at", 0.0), load_on_ours(folder / file, fps)
         frame = round(at * fps)
         if not 0 <= frame < len(motion):
             raise SceneError(
@@ -197,12 +215,20 @@ def _keyframe(row: _Fields, folder: FilePath, fps: float) -> Keyframe:
             )
         pose = motion.frames(frame, frame + 1)
     position, heading = row.numbers("position", 2, None), row.number("heading", None)
-    placed = row.take("placed", bool, position is not None or heading is not None)
-    if heading is not None:
-        pose = move(pose, float(np.radians(heading)) - float(pose.heading_rad[0]), (0.0, 0.0, 0.0))
-    if position is not None:
+    placed = row.take("placed", bool, position is not None)
+    if not placed and (position is not None or heading is not None):
+        raise SceneError(
+            f"{row.where}: a 'heading' holds where the pose has a place; give a 'position', or "
+            '"placed": true for where it stands in the file'
+            if position is None
+            else f"{row.where}: has a 'position' and is not 'placed'; leave one of them out"
+        )
+    if placed:
         x, _, z = pose.root_m[0]
-        pose = move(pose, 0.0, (position[0] - x, 0.0, position[1] - z))
+        turn = 0.0 if heading is None else float(np.radians(heading)) - float(pose.heading_rad[0])
+        pose = move(pose, 0.0, (-x, 0.0, -z))
+        at_x, at_z = (x, z) if position is None else position
+        pose = move(pose, turn, (float(at_x), 0.0, float(at_z)))
     keyframe = Keyframe(row.number("time"), pose, row.names("joints"), placed)
     row.done()
     return keyframe

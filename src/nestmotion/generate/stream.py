@@ -13,6 +13,7 @@ from nestmotion.features.place import Place
 from nestmotion.generate.plan import LEAD_S
 from nestmotion.generate.prompt import check_prompt
 from nestmotion.generate.scene import Prompt, Scene
+from nestmotion.generate.scene_check import replaces
 
 if TYPE_CHECKING:
     from nestmotion.generate.pipeline import TextToMotion
@@ -104,23 +105,21 @@ class MotionStream(Iterator[Motion]):
     def _read_on(self, until_s: float) -> None:
         """The prompts that have begun by then, without those that are over."""
         while self._next is not None and self._next.start_s < until_s:
-            self._now.append(self._next)
-            following = next(self._coming, None)
-            if following is not None and following.start_s < self._next.start_s:
+            if self._now and self._next.start_s < self._now[-1].start_s:
                 raise SceneError(
-                    f"prompt {following.text[:40]!r} begins at {following.start_s:g} s, before the one "
-                    "that stands before it"
+                    f"prompt {self._next.text[:40]!r} begins at {self._next.start_s:g} s, before the "
+                    "one that stands before it"
                 )
-            self._next = following
+            self._now.append(self._next)
+            self._next = next(self._coming, None)
         self._now = [p for k, p in enumerate(self._now) if self._end_s(k) > self.seconds + 1e-6]
 
     def _end_s(self, k: int) -> float:
-        """The end of a prompt in `_now`: its own, or the beginning of the one after it."""
-        end = self._now[k].end_s
-        if end is not None:
-            return end
-        after = self._now[k + 1] if k + 1 < len(self._now) else self._next
-        return float("inf") if after is None else after.start_s
+        """The end of a prompt in `_now`: its own, or the beginning of the next for any of its parts."""
+        prompt, after = self._now[k], [*self._now[k + 1 :], self._next]
+        if prompt.end_s is not None:
+            return prompt.end_s
+        return min((q.start_s for q in after if q and replaces(q, prompt)), default=float("inf"))
 
     def _rest_s(self) -> float:
         if self._next is not None:

@@ -66,6 +66,8 @@ def load_npz(path: str | Path) -> Motion:
             "update nestmotion",
         )
     parents = numbers(path, arrays, "parents", (None,))
+    if not np.isfinite(parents).all():
+        raise FormatError(path, "parents holds NaN or infinity")
     try:
         skeleton = Skeleton(
             tuple(text(path, arrays, "joint_names")),
@@ -95,7 +97,7 @@ def decode_metadata(path: str | Path, arrays: dict[str, np.ndarray]) -> dict[str
     """Inverse of `encode_metadata`."""
     try:
         metadata = json.loads("".join(text(path, arrays, "metadata_json")))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(path, f"metadata_json is not JSON: {error}") from None
     if not isinstance(metadata, dict):
         raise FormatError(path, "metadata_json is not a JSON object")

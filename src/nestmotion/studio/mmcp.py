@@ -68,7 +68,7 @@ class _Nestmotion(Backbone):
         return self._spec
 
     async def generate(self, request: GenerateRequest) -> MotionResult:
-        _check(request, self._spec)
+        _check(request, self._spec, self._studio.limits.steps)
         try:
             task = self._studio.errand(lambda model: _make(model, request))
             return await asyncio.wrap_future(task.ended)
@@ -116,7 +116,7 @@ def _spec(model_id: str, studio: Studio) -> ModelSpec:
     )
 
 
-def _check(request: GenerateRequest, spec: ModelSpec) -> None:
+def _check(request: GenerateRequest, spec: ModelSpec, most_steps: int) -> None:
     """What the SDK lets through and we cannot do."""
     if not request.fps(spec.fps) <= MOST_FPS:
         raise ProtocolError("invalid_options", f"timing.fps must be at most {MOST_FPS}")
@@ -128,6 +128,8 @@ def _check(request: GenerateRequest, spec: ModelSpec) -> None:
     options = request.options or Options()
     if options.seed is not None and not 0 <= options.seed < 2**63:
         raise ProtocolError("invalid_options", "options.seed must be from 0 to 2^63 - 1")
+    if "diffusion_steps" in options.model_fields_set and options.diffusion_steps > most_steps:
+        raise ProtocolError("invalid_options", f"options.diffusion_steps must be at most {most_steps}")
     guidance = options.guidance
     if guidance is not None and guidance.type not in spec.supported_guidance_types:
         raise ProtocolError("invalid_options", f"guidance of type {guidance.type!r} is not supported")

@@ -139,7 +139,7 @@ class Gate:
         path: str = scope["path"]
         guarded = path not in _OPEN and any(path == p or path.startswith(f"{p}/") for p in _GUARDED)
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+        foreign = origin is not None and _host_of(origin) != host.lower()
         if guarded and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             foreign = True
         if foreign:
@@ -219,3 +219,10 @@ async def _refuse(error: ApiError, send: Send) -> None:
     headers: Sequence[tuple[bytes, bytes]] = [(k.encode(), v.encode()) for k, v in told.items()]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None

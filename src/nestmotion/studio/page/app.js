@@ -147,13 +147,21 @@ $('empty').addEventListener('click', ({target}) => {
 
 // ---- Changing one stretch
 
+// The stretch, or one about it that is long enough to be made anew (generate/editing.py).
+const SHORTEST_S = 0.4;
+function widened(start, end, seconds) {
+  const from = Math.max(0, Math.min(start, (start + end - SHORTEST_S) / 2, seconds - SHORTEST_S));
+  return [from, Math.max(end, Math.min(from + SHORTEST_S, seconds))];
+}
+
 function chooseNode(node) {
   chosenNode = node;
   $('edit').hidden = !node || node.level === 1 || !model?.editable;
   if (!node) return;
   $('phrase').value = node.text;
-  $('from').value = node.start_s.toFixed(2);
-  $('to').value = node.end_s.toFixed(2);
+  const [from, to] = widened(node.start_s, node.end_s, stage.seconds);
+  $('from').value = from.toFixed(2);
+  $('to').value = to.toFixed(2);
   viewer.seek(node.start_s);
   $('edit').scrollIntoView({block: 'nearest'});
 }
