@@ -13,7 +13,7 @@ from nestmotion.core.edit import canonicalize, move
 from nestmotion.core.errors import SettingsError
 from nestmotion.core.rotations import quat_from_rotation_vector
 from nestmotion.features import FeatureLayout, decode, encode
-from nestmotion.features.codec import PATH_TRUST_S, reconcile
+from nestmotion.features.codec import PATH_TRUST_S, reconcile, root_way
 
 LAYOUT = FeatureLayout()
 
@@ -73,6 +73,21 @@ def test_full_turns_are_counted(turns):
     heading = decode(encode(motion), motion.skeleton, motion.fps).heading_rad
     assert heading[0] == pytest.approx(0, abs=1e-6)
     assert heading[-1] == pytest.approx(2 * np.pi * turns, abs=1e-4)
+
+
+@pytest.mark.parametrize("start", [0.0, 3.1])
+@pytest.mark.parametrize("share", [0.5, 1.6])
+def test_a_heading_does_not_leap_where_velocity_and_direction_drift_apart(share, start):
+    """A network that says more, or less, turning than its direction shows: 1.6 turns for one."""
+    frames, fps = 120, 20.0
+    features = encode(_motion(3, frames, 0.0))
+    heading = start + np.linspace(0, 2 * np.pi, frames)
+    features[:, LAYOUT["root_heading"]] = np.stack((np.cos(heading), np.sin(heading)), axis=1)
+    features[:, LAYOUT["heading_velocity"]] = share * 2 * np.pi / (frames - 1) * fps
+    found, _ = root_way(features, LAYOUT, fps)
+    off = (found - heading + np.pi) % (2 * np.pi) - np.pi
+    assert np.abs(off).max() < 0.8
+    assert found[-1] - found[0] == pytest.approx(2 * np.pi, abs=1.3)
 
 
 @given(motions, st.floats(-np.pi, np.pi), st.floats(-20, 20), st.floats(-20, 20))

@@ -58,6 +58,13 @@ def test_it_goes_on_from_a_motion(model):
     assert step < 0.3
 
 
+def test_a_prompt_goes_on_while_others_move_other_parts(model):
+    legs = Prompt("a person walks forward", 0, None, ("legs",))
+    arm = Prompt("a person waves the right hand", 2, 4, ("right arm",))
+    whole = concatenate(list(itertools.islice(model.stream([legs, arm], seed=1), 3)), align=False)
+    assert whole.root_m[-1, 2] - whole.root_m[40, 2] > 1.0
+
+
 def test_mistakes_are_named(model):
     with pytest.raises(PromptError, match=r"^the prompt is empty"):
         model.stream("")
