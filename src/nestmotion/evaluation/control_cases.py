@@ -50,10 +50,7 @@ class Bench:
         clips = chosen_clips(corpus, "test", judge.record)
         judge.check_unseen(clips)
         check_bundle_unseen(model, clips, "test")
-        if not model.bundle.manifest["controllable"]:
-            raise SettingsError(
-                f"the model of bundle {model.bundle.name!r} heeds nothing but text; use a nested one"
-            )
+        model.bundle.check_controllable()
         fits = [c for c in clips if SHORTEST_S <= len(c) / corpus.fps <= limits["longest"]]
         if len(fits) < 2:
             raise SettingsError(f"{corpus.folder}: not two test clips of {SHORTEST_S:g} s and more")

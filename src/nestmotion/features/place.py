@@ -7,9 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from nestmotion.core import Motion
+from nestmotion.features.codec import encode
 from nestmotion.features.layout import FeatureLayout
 
-__all__ = ["Place"]
+__all__ = ["Place", "encode_in_place"]
+
+
+def encode_in_place(motion: Motion) -> Float[np.ndarray, "t f"]:
+    """Features of a motion where it stands, and not where it would be canonical."""
+    return Place.at(motion, 0).features(encode(motion), FeatureLayout.of(motion.skeleton))
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,12 @@ class Place:
         cosine, sine = row[layout["root_heading"]]
         x, z = row[layout["root_path"]]
         return cls(float(np.arctan2(sine, cosine)), float(x), float(z))
+
+    @classmethod
+    def at(cls, motion: Motion, frame: int) -> Place:
+        """Where a motion's root is at a frame, and how it faces."""
+        x, _, z = motion.root_m[frame]
+        return cls(float(motion.heading_rad[frame]), float(x), float(z))
 
     @classmethod
     def after(cls, row: Float[np.ndarray, "f"], layout: FeatureLayout, fps: float) -> Place:

@@ -20,7 +20,7 @@ from typing import Any
 
 from nestmotion.core import Skeleton
 from nestmotion.core.checksums import check_folder, sha256_of
-from nestmotion.core.errors import BundleError
+from nestmotion.core.errors import BundleError, PromptError
 from nestmotion.features import Normalizer
 from nestmotion.generate.amplitude import Amplitude
 from nestmotion.generate.length import LengthModel
@@ -105,6 +105,13 @@ class Bundle:
     @property
     def fps(self) -> float:
         return float(self.manifest["fps"])
+
+    def check_controllable(self) -> None:
+        """Raises PromptError when the model cannot be told more than text."""
+        if not self.manifest["controllable"]:
+            raise PromptError(
+                f"the model of bundle {self.name!r} heeds nothing but text; use a nested one"
+            )
 
     def text_weight(self, guidance: float) -> float:
         """The weight, in `sample`, of the network's prediction with text against that without: 1 for

@@ -106,10 +106,8 @@ def direct(
         raise PromptError(f"the sample must be 0 or more, not {sample}")
     scene = complete_scene(scene, bundle.skeleton, bundle.fps, model.predict_seconds)
     plan = make_plan(scene, bundle.skeleton, bundle.fps)
-    if plan.leads and not bundle.manifest["controllable"]:
-        raise PromptError(
-            f"the model of bundle {bundle.name!r} heeds nothing but text; use a nested one"
-        )
+    if plan.leads:
+        bundle.check_controllable()
     features = sample_plan(model, plan, scene.prompts, (seed, sample), steps, scene.loop)
     raw = decode(features, bundle.skeleton, bundle.fps, _given(plan, bundle.fps))
     raw = _amplified(raw, plan, bundle.amplitude, scene.loop)

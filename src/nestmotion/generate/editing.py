@@ -211,10 +211,7 @@ class _Maker:
 
 def _check(model: TextToMotion, motion: Motion) -> None:
     """Raises PromptError when the model cannot edit, or not a clip of this length."""
-    if not model.bundle.manifest["controllable"]:
-        raise PromptError(
-            f"the model of bundle {model.bundle.name!r} heeds nothing but text; use a nested one"
-        )
+    model.bundle.check_controllable()
     limits = model.bundle.manifest["seconds"]
     if not limits["shortest"] <= motion.duration_s <= limits["longest"]:
         raise PromptError(

@@ -83,12 +83,7 @@ def _missing(motion: Motion) -> tuple[Float[np.ndarray, "j 3"], float]:
 
 def _lap(motion: Motion) -> Place:
     """From the beginning of one lap to that of the next."""
-    first, second, before, last = (_place(motion, t) for t in (0, 1, -2, -1))
+    first, second, before, last = (Place.at(motion, t) for t in (0, 1, -2, -1))
     a, b = before.inverse() @ last, first.inverse() @ second
     step = Place((a.yaw_rad + b.yaw_rad) / 2, (a.x_m + b.x_m) / 2, (a.z_m + b.z_m) / 2)
     return last @ step @ first.inverse()
-
-
-def _place(motion: Motion, frame: int) -> Place:
-    x, _, z = motion.root_m[frame]
-    return Place(float(motion.heading_rad[frame]), float(x), float(z))

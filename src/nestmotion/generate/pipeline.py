@@ -264,10 +264,7 @@ class TextToMotion:
         return MotionStream(self, text, seed, steps, guidance, postprocess, start_from)
 
     def _check_known(self, known: Known, seconds: float | None) -> None:
-        if not self.bundle.manifest["controllable"]:
-            raise PromptError(
-                f"the model of bundle {self.bundle.name!r} heeds nothing but text; use a nested one"
-            )
+        self.bundle.check_controllable()
         if seconds is not None and round(seconds * self.bundle.fps) != len(known.mask):
             raise PromptError(
                 f"what is known has {len(known.mask)} frames, not the {seconds:g} seconds asked for; "

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from nestmotion.core import Motion, Skeleton
+from nestmotion.core import Skeleton
 from nestmotion.core.edit import canonicalize, move
 from nestmotion.core.errors import SceneError
-from nestmotion.features import FeatureLayout, encode
+from nestmotion.features import FeatureLayout
 from nestmotion.features.known import Known, frame_mask
 from nestmotion.features.parts import PARTS, part_columns
-from nestmotion.features.place import Place
+from nestmotion.features.place import encode_in_place
 from nestmotion.generate.path import FASTEST_M_S, path_frames, slowed
 from nestmotion.generate.scene import Kept, Keyframe, Scene
 from nestmotion.generate.timeline import NOBODY
@@ -215,20 +215,13 @@ def _moved(keyframe: Keyframe, place: Float[np.ndarray, "2"]) -> Keyframe:
     return replace(keyframe, pose=move(keyframe.pose, 0.0, (float(x), 0.0, float(z))))
 
 
-def _in_world(motion: Motion) -> Float[np.ndarray, "t f"]:
-    """Features of a motion where it stands, and not where it would be canonical."""
-    x, _, z = motion.root_m[0]
-    place = Place(float(motion.heading_rad[0]), float(x), float(z))
-    return place.features(encode(motion), FeatureLayout.of(motion.skeleton))
-
-
 def _of_kept(kept: Kept, first: int, total: int) -> Known:
     motion = kept.motion.frames(0, total - first)
     layout, count = FeatureLayout.of(motion.skeleton), len(motion)
     held = np.zeros(total, dtype=bool)
     held[first : first + count] = True
     features = np.zeros((total, layout.size), dtype=np.float32)
-    features[held] = _in_world(motion)
+    features[held] = encode_in_place(motion)
     columns = part_columns(motion.skeleton, kept.parts or PARTS)
     return Known(features, frame_mask(layout, held) & columns)
 
@@ -239,7 +232,7 @@ def _of_pose(keyframe: Keyframe, frame: int, total: int) -> Known:
     held = np.zeros(total, dtype=bool)
     held[frame] = True
     features = np.zeros((total, layout.size), dtype=np.float32)
-    features[frame] = _in_world(keyframe.pose)[0]
+    features[frame] = encode_in_place(keyframe.pose)[0]
     mask = frame_mask(layout, held)
     for block in ("contacts",) if keyframe.placed else ("contacts", "root_path", "root_heading"):
         mask[:, layout[block]] = False

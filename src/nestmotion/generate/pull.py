@@ -12,12 +12,12 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from nestmotion.core import Motion, Skeleton
+from nestmotion.core import Skeleton
 from nestmotion.core.banded import smooth_correction
 from nestmotion.core.fitting import LIMBS
 from nestmotion.core.rotations import quat_apply, quat_conjugate, quat_from_yaw
-from nestmotion.features import FeatureLayout, decode, encode, root_way
-from nestmotion.features.place import Place
+from nestmotion.features import FeatureLayout, decode, root_way
+from nestmotion.features.place import encode_in_place
 from nestmotion.generate.exactness import pointed
 from nestmotion.generate.plan import Plan
 
@@ -154,15 +154,9 @@ def _point(
 ) -> None:
     """All but the contacts changed as the exactness pass will change the motion."""
     motion = decode(clean, skeleton, fps)
-    change = _encoded(pointed(motion, plan, ITERATIONS), layout) - _encoded(motion, layout)
+    change = encode_in_place(pointed(motion, plan, ITERATIONS)) - encode_in_place(motion)
     change[:, layout["contacts"]] = 0.0
     clean += np.where(plan.known.mask, 0.0, change)
-
-
-def _encoded(motion: Motion, layout: FeatureLayout) -> Float[np.ndarray, "t f"]:
-    """Features of a motion where it is."""
-    x, _, z = motion.root_m[0]
-    return Place(float(motion.heading_rad[0]), float(x), float(z)).features(encode(motion), layout)
 
 
 def _hasten(

@@ -96,8 +96,7 @@ class MotionStream(Iterator[Motion]):
         """The scene near the origin, where numbers are exact, and the place that it is made for."""
         if self._before is None:
             return Place(), scene
-        x, _, z = self._before.root_m[-1]
-        home = Place(float(self._before.heading_rad[-1]), float(x), float(z))
+        home = Place.at(self._before, -1)
         back = home.inverse()
         start = move(self._before, back.yaw_rad, (back.x_m, 0.0, back.z_m))
         return home, replace(scene, start_from=start)

@@ -28,7 +28,6 @@ _MOST_SEED = 2**53 - 1
 Seed = Annotated[int, Field(ge=0, le=_MOST_SEED, strict=True)]
 Steps = Annotated[int, Field(ge=1, le=_LIMITS.steps, strict=True)]
 Guidance = Annotated[FiniteFloat, Field(ge=0, le=20)]
-JointName = Annotated[str, Field(max_length=100)]
 Words = Annotated[str, Field(min_length=1, max_length=1000)]
 
 

@@ -24,7 +24,6 @@ _SUBJECT = re.compile(
 )
 _THEY = re.compile(r"\b(?:they|them|their|themsel(?:f|ves))\b", re.IGNORECASE)
 _SHE = re.compile(r"\b(?:she|her|hers|herself)\b", re.IGNORECASE)
-_HE = re.compile(r"\b(?:he|him|his|himself)\b", re.IGNORECASE)
 # "He walks" is well said, "he bent" and "he with arms raised" are not.
 _FINITE = re.compile(r"is(?: .*)?|\w+[^su]s", re.IGNORECASE)
 
