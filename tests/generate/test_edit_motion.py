@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nestmotion.core.edit import canonicalize, mirror, move
+from nestmotion.core.rotations import (
+    quat_conjugate,
+    quat_from_rotation_vector,
+    quat_multiply,
+    quat_to_rotation_vector,
+)
+from nestmotion.core.smoothing import smooth_step
 from nestmotion.generate.edit_motion import carried, mirrored, retimed, set_in
 from nestmotion.generate.sampler import FADE_FRAMES
 
@@ -41,7 +50,7 @@ def test_mirrored_frames(random_motion):
 
 
 @given(first=st.integers(0, 20), count=st.integers(1, 19), seed=st.integers(0, 9))
-def test_set_in_leaves_the_rest_and_joins_without_a_jump(random_motion, first, count, seed):
+def test_set_in_leaves_the_rest(random_motion, first, count, seed):
     kept, made = random_motion(frames=40), random_motion(frames=40, seed=seed + 1)
     frames = range(first, first + count)
     found = set_in(kept, made, frames)
@@ -59,6 +68,17 @@ def test_far_from_its_borders_a_stretch_is_the_other(random_motion):
     inner = max(np.linalg.norm(np.diff(m.positions_m, axis=0), axis=-1).max() for m in (kept, made))
     off = np.linalg.norm(kept.positions_m - made.positions_m, axis=-1)[[9, 50]].max()
     assert step.max() < inner + 0.3 * off  # a plain cut would jump by `off`
+
+
+def test_from_its_border_a_stretch_turns_the_shortest_way_to_the_other(random_motion):
+    kept, rng = random_motion(frames=60), np.random.default_rng(0)
+    off = quat_from_rotation_vector(0.8 * rng.normal(size=(len(kept.skeleton), 3)))
+    made = replace(kept, quat_local_xyzw=quat_multiply(off, kept.quat_local_xyzw))
+    found = set_in(kept, made, range(20, 60))
+    left = quat_multiply(found.quat_local_xyzw, quat_conjugate(kept.quat_local_xyzw))[20:]
+    share = 1 - smooth_step(1 - np.arange(1, 41) / FADE_FRAMES)
+    expected = share[:, None, None] * quat_to_rotation_vector(off)
+    np.testing.assert_allclose(quat_to_rotation_vector(left), expected, atol=1e-7)
 
 
 def test_set_in_of_joints_moves_these_alone(random_motion):

@@ -31,7 +31,7 @@ class AlignmentMap:
     """weight (N, T): how much node n of the tree is about frame t, 0 to 1; the sentence has all.
 
     Nested: a node never has more of a frame than its parent. Actions of one turn share theirs, and the
-    turns' shares of a frame sum to one.
+    turns' shares of a frame sum to one, where turns past the eighth have that one's share together.
     """
 
     tree: SemanticTree
