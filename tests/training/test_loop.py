@@ -186,6 +186,7 @@ def test_the_record_tells_what_a_run_started_from(straight, begin, tmp_path):
     assert record["progress"]["epoch"] == 1
     assert record["composed_clips"] == 18
     assert record["started_from"] == training_record(first.folder)
+    assert record["config"]["start_from"] == first.folder.name
     assert record["started_from"]["progress"]["epoch"] == 1
     assert record["started_from"]["started_from"] is None
 

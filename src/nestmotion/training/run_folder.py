@@ -165,6 +165,10 @@ def _manifest(corpus: PreparedCorpus | None) -> dict | None:
     return corpus.manifest if corpus is not None else None
 
 
+# Settings that are folders: where they lie on somebody's machine is nobody's business.
+_FOLDERS = ("start_from", "teacher", "text_encoder")
+
+
 def training_record(run: Path) -> dict[str, Any]:
     """What a run's weights come from: settings, environment, corpus, validation losses; and the same
     of the run it started from and of its teacher, where there are any."""
@@ -174,7 +178,7 @@ def training_record(run: Path) -> dict[str, Any]:
     kept = ("source", "licence", "acknowledgement", "inputs", "clips", "captioned_clips", "hours")
     extra = {name: _read_json(run / f"{name}.json") for name in EXTRA}
     return {
-        "config": asdict(config),
+        "config": asdict(config) | {key: Path(getattr(config, key)).name for key in _FOLDERS},
         "environment": _read_json(run / "environment.json"),
         "corpus": {key: corpus[key] for key in kept},
         **{f"{name}_clips": found["clips"] if found else 0 for name, found in extra.items()},
