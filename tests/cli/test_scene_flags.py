@@ -37,6 +37,30 @@ def test_flags_make_a_scene(model):
     )
 
 
+def test_guidance_holds_where_a_file_says_nothing(model, tmp_path):
+    file = tmp_path / "scene.json"
+    prompts = [{"text": "walks", "end": 2}, {"text": "sits", "start": 2, "strength": 1}]
+    file.write_text(json.dumps({"prompts": prompts}), "utf-8")
+    assert [p.strength for p in _scene(model, scene=file, guidance=3).prompts] == [3, 1]
+    assert [p.strength for p in _scene(model, scene=file).prompts] == [None, 1]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--samples", "0", "samples must be from 1 to 64, not 0"),
+        ("--samples", "70", "samples must be from 1 to 64, not 70"),
+        ("--guidance", "50", "guidance must be from 0 to 20, not 50"),
+        ("--steps", "0", "steps must be from 1 to 1000, not 0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_for_scenes(tmp_path, capsys, flag, value, message):
+    command = ["generate", "a person walks", "--in-place", "--out", str(tmp_path / "a.npz")]
+    assert main([*command, flag, value]) == 2
+    assert capsys.readouterr().err == f"nestmotion: {message}\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_turns_go_along_a_path(model):
     text = "a person walks, then runs"
     scene = _scene(model, text, path="0,0 0,3", seconds=4, guidance=3, by_turns=True)

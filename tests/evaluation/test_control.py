@@ -147,6 +147,18 @@ def test_minutes_are_compared_stream_by_stream():
     assert (jumps.measured, jumps.met) == ("0 against 0 (+0% worse)", True)
 
 
+def test_a_goal_in_the_interval_is_not_sure():
+    def edits(preferred: int, of: int) -> list[dict]:
+        row = {"group": "action", "variant": "edited"}
+        return [row | {"case": k, "preferred": float(k < preferred)} for k in range(of)]
+
+    verdicts = [
+        goals({"edit": edits(*shares)})[-1].verdict
+        for shares in ((17, 20), (180, 200), (15, 20), (100, 200))
+    ]
+    assert verdicts == ["met, not sure", "met", "not met, not sure", "not met"]
+
+
 def test_values_leave_out_what_was_not_measured():
     rows = [{"group": "a", "variant": "v", "x": x} for x in (1.0, None, 3.0)]
     rows += [{"group": "b", "variant": "v", "x": 5.0}, {"group": "a", "variant": "w", "x": 7.0}]

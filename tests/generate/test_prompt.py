@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nestmotion.core.errors import NestmotionWarning, PromptError
-from nestmotion.generate.prompt import check_prompt, check_request, warn_if_not_english, word_list
+from nestmotion.generate.prompt import (
+    check_prompt,
+    check_request,
+    check_seconds,
+    warn_if_not_english,
+    word_list,
+)
 from nestmotion.text import TextEncoder
 from synthetic_text_encoder import write_text_encoder
 
 FINE = {
-    "seconds": 5.0,
-    "shortest_s": 1.0,
-    "longest_s": 10.0,
     "seed": 0,
     "samples": 1,
     "steps": 12,
@@ -122,19 +125,31 @@ def test_unknown_words_are_warned_of(prompt, named):
     guidance=st.floats(0, 20),
 )
 def test_everything_in_range_passes(seconds, seed, samples, steps, guidance):
-    check_request(seconds, 1.0, 10.0, seed, samples, steps, guidance)
+    check_seconds(seconds, 1.0, 10.0)
+    check_request(seed, samples, steps, guidance)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [
+        (0.0, "seconds must be from 1 to 10, not 0"),
+        (-3.0, "seconds must be from 1 to 10, not -3"),
+        (0.99, "seconds must be from 1 to 10, not 0.99"),
+        (10.5, "seconds must be from 1 to 10, not 10.5"),
+        (math.nan, "seconds must be from 1 to 10, not nan"),
+        (1e9, "seconds must be from 1 to 10, not 1e+09"),
+        (math.inf, "seconds must be from 1 to 10, not inf"),
+    ],
+)
+def test_lengths_out_of_range(seconds, message):
+    with pytest.raises(PromptError) as error:
+        check_seconds(seconds, 1.0, 10.0)
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("seconds", 0.0, "seconds must be from 1 to 10, not 0"),
-        ("seconds", -3.0, "seconds must be from 1 to 10, not -3"),
-        ("seconds", 0.99, "seconds must be from 1 to 10, not 0.99"),
-        ("seconds", 10.5, "seconds must be from 1 to 10, not 10.5"),
-        ("seconds", math.nan, "seconds must be from 1 to 10, not nan"),
-        ("seconds", 1e9, "seconds must be from 1 to 10, not 1e+09"),
-        ("seconds", math.inf, "seconds must be from 1 to 10, not inf"),
         ("seed", -1, "the seed must be from 0 to 2^63 - 1, not -1"),
         ("seed", 2**63, "the seed must be from 0 to 2^63 - 1, not 9223372036854775808"),
         ("samples", 0, "samples must be from 1 to 64, not 0"),

@@ -57,6 +57,10 @@ def test_everything_but_motion(load):
     assert load({"path": [[0, 0], [0, 1]], "loop": True}).path == Path((Waypoint(0, 0), Waypoint(0, 1)))
 
 
+def test_a_byte_order_mark_is_no_mistake(load):
+    assert load('\ufeff{"prompts": [{"text": "walks"}]}') == Scene((Prompt("walks"),))
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".bvh", ".glb"])
 def test_poses_and_stretches_of_motion_files(load, tmp_path, random_motion, suffix):
     motion = random_motion(frames=40)

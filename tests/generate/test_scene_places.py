@@ -129,6 +129,14 @@ def test_wishes_that_fall_on_one_frame(walk):
         assert str(error.value) == message
 
 
+def test_what_is_kept_on_a_treadmill(walk):
+    with pytest.raises(SceneError) as error:
+        _completed(Scene((WALK,), 4, kept=(Kept(walk.frames(0, 20)),), in_place=True))
+    assert str(error.value) == (
+        "what is kept with its path contradicts staying in place; leave one out"
+    )
+
+
 def test_the_length_of_a_scene_with_a_path():
     timed = Path((Waypoint(0, 0), Waypoint(0, 3), Waypoint(2, 4, 6)))
     assert _completed(Scene((WALK,), path=timed)).seconds == 6

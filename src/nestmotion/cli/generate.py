@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -74,7 +73,7 @@ def run(
     """
     if not out:
         raise SettingsError("no --out given; name at least one file to write, e.g. --out walk.glb")
-    count = min(max(samples, 1), MOST_SAMPLES)  # another count is refused by the model
+    count = min(max(samples, 1), MOST_SAMPLES)  # another count is refused below
     out = list(dict.fromkeys(out))
     targets = [[_numbered(path, k, samples) for path in out] for k in range(count)]
     for file in (file for row in targets for file in row):
@@ -83,17 +82,20 @@ def run(
     for file in maps:
         check_map_output(file, force)
     model = TextToMotion.load(bundle, threads)
+    usual = model.bundle.manifest["sampling"]
+    check_request(
+        seed,
+        samples,
+        usual["steps"] if steps is None else steps,
+        usual["guidance"] if guidance is None else guidance,
+    )
     asked = scene_of_flags(
         text, scene, at, path, start_from, loop, in_place, by_turns, seconds, guidance, model
     )
     if asked is not None:
         if explain is not None:
             raise SettingsError("--explain is for a text alone, not for a scene")
-        defaults = model.bundle.manifest["sampling"]
-        steps = defaults["steps"] if steps is None else steps
-        strength = defaults["guidance"] if guidance is None else guidance
-        check_request(None, 0.0, 0.0, seed, samples, steps, strength)
-        _make_scene(model, _with_strength(asked, guidance), targets, seed, steps, raw, fps, force)
+        _make_scene(model, asked, targets, seed, steps, raw, fps, force)
         return
     assert text is not None  # scene_of_flags has refused that
     found = model.explain(text, seconds, seed, samples, steps, guidance, postprocess=not raw)
@@ -106,20 +108,12 @@ def run(
         print(f"{file}: alignment of {len(made.alignment.tree.nodes)} nodes")
 
 
-def _with_strength(scene: Scene, guidance: float | None) -> Scene:
-    """The guidance for all prompts that have no strength of their own."""
-    if guidance is None:
-        return scene
-    prompts = (p if p.strength is not None else replace(p, strength=guidance) for p in scene.prompts)
-    return replace(scene, prompts=tuple(prompts))
-
-
 def _make_scene(
     model: TextToMotion,
     scene: Scene,
     targets: list[list[Path]],
     seed: int,
-    steps: int,
+    steps: int | None,
     raw: bool,
     fps: float | None,
     force: bool,

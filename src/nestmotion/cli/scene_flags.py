@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path as FilePath
 
 from nestmotion.core.errors import SceneError, SettingsError
@@ -41,7 +42,7 @@ def scene_of_flags(
             raise SettingsError(
                 "--scene says everything; leave the text and the flags that describe a scene out"
             )
-        return load_scene(scene, model.bundle.fps)
+        return _guided(load_scene(scene, model.bundle.fps), guidance)
     if by_turns and (at or text is None):
         raise SettingsError(
             "--by-turns divides the time among the actions of a text; give a text and leave --at out"
@@ -50,15 +51,15 @@ def scene_of_flags(
         if text is None:
             raise SettingsError('no text given; say what the person does, e.g. "a person waves"')
         return None
-    prompts = [_prompt(one, guidance) for one in at]
+    prompts = [_prompt(one) for one in at]
     if by_turns and text is not None:
         opening = start_from is None
-        prompts = list(prompts_by_turns(model, text, seconds, guidance, opening))
+        prompts = list(prompts_by_turns(model, text, seconds, opening=opening))
     elif text is not None:
         ends = [p.end_s for p in prompts if p.end_s is not None]
         end = seconds if seconds is not None else max(ends, default=None) if prompts else None
-        prompts.insert(0, Prompt(text, 0.0, end, strength=guidance))
-    return Scene(
+        prompts.insert(0, Prompt(text, 0.0, end))
+    made = Scene(
         tuple(prompts),
         seconds,
         path=None if path is None else _path(path),
@@ -66,9 +67,18 @@ def scene_of_flags(
         in_place=in_place,
         loop=loop,
     )
+    return _guided(made, guidance)
 
 
-def _prompt(text: str, strength: float | None) -> Prompt:
+def _guided(scene: Scene, guidance: float | None) -> Scene:
+    """The scene with the guidance for all prompts that have no strength of their own."""
+    if guidance is None:
+        return scene
+    prompts = (p if p.strength is not None else replace(p, strength=guidance) for p in scene.prompts)
+    return replace(scene, prompts=tuple(prompts))
+
+
+def _prompt(text: str) -> Prompt:
     found = _AT.fullmatch(text.strip())
     if found is None:
         raise SceneError(
@@ -76,7 +86,7 @@ def _prompt(text: str, strength: float | None) -> Prompt:
             '--at "2:4.5 waves the right hand"'
         )
     start, end, what = found.groups()
-    return Prompt(what, float(start or 0), None if end is None else float(end), strength=strength)
+    return Prompt(what, float(start or 0), None if end is None else float(end))
 
 
 def _path(text: str) -> Path:

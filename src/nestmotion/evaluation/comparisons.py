@@ -102,11 +102,7 @@ def _sources(one: Finished, clips: Sequence[str]) -> Sources:
 
 def group_estimate(one: Finished, measure: str, key: str, group: str) -> tuple[int, Estimate]:
     """Number of clips whose `key` is `group`, and the mean of a measure over them."""
-    return _estimate(one, measure, lambda row: row[key] == group)
-
-
-def _estimate(one: Finished, measure: str, chosen: Callable[[Mapping], bool]) -> tuple[int, Estimate]:
-    values = _values(one, measure, chosen)
+    values = _values(one, measure, lambda row: row[key] == group)
     return len(values), estimate_mean(np.array(list(values.values())), _sources(one, list(values)))
 
 

@@ -12,7 +12,7 @@ from nestmotion.core.errors import SettingsError
 from nestmotion.features import FeatureLayout
 from nestmotion.generate.alignment_map import AlignmentMap
 from nestmotion.generate.pipeline import Explained, TextToMotion
-from nestmotion.generate.prompt import check_prompt, check_request
+from nestmotion.generate.prompt import check_prompt, check_request, check_seconds
 from nestmotion.generate.sampler import sample
 from nestmotion.text import EncodedText, SemanticTree
 from nestmotion.text.nodes import stack_nodes, tree_nodes
@@ -42,8 +42,8 @@ def settled(model: TextToMotion, order: Order) -> Order:
     prompt = check_prompt(order.text, model.encoder)
     steps = sampling["steps"] if order.steps is None else order.steps
     guidance = sampling["guidance"] if order.guidance is None else order.guidance
-    bounds = (limits["shortest"], limits["longest"])
-    check_request(order.seconds, *bounds, order.seed, order.samples, steps, guidance)
+    check_seconds(order.seconds, limits["shortest"], limits["longest"])
+    check_request(order.seed, order.samples, steps, guidance)
     seconds = model.predict_seconds(prompt) if order.seconds is None else order.seconds
     return replace(order, text=prompt, seconds=seconds, steps=steps, guidance=guidance)
 

@@ -12,6 +12,7 @@ from nestmotion import __version__
 from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize
 from nestmotion.core.errors import PromptError
+from nestmotion.core.runs import runs_of
 from nestmotion.core.smoothing import share_beside
 from nestmotion.features import FeatureLayout, decode, foot_contacts
 from nestmotion.features.layout import CONTACT_JOINTS
@@ -101,7 +102,7 @@ def direct(
     bundle = model.bundle
     sampling = bundle.manifest["sampling"]
     steps = sampling["steps"] if steps is None else steps
-    check_request(None, 0.0, 0.0, seed, 1, steps, sampling["guidance"])
+    check_request(seed, 1, steps, sampling["guidance"])
     if sample < 0:
         raise PromptError(f"the sample must be 0 or more, not {sample}")
     scene = complete_scene(scene, bundle.skeleton, bundle.fps, model.predict_seconds)
@@ -188,8 +189,7 @@ def _travels(motion: Motion, contact: Float[np.ndarray, "t 4"]) -> Bool[np.ndarr
     floor = motion.positions_m[:, [motion.skeleton.index(name) for name in CONTACT_JOINTS]][..., [0, 2]]
     travels = np.zeros_like(state)
     for column, (stands, place) in enumerate(zip(state.T, floor.transpose(1, 0, 2), strict=True)):
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], stands.astype(int), [0]))))
-        for start, stop in edges.reshape(-1, 2):
+        for start, stop in runs_of(stands):
             far = np.linalg.norm(np.ptp(place[start:stop], axis=0)) > 2 * FEET.most_m
             travels[start:stop, column] = far
     return travels

@@ -123,7 +123,8 @@ class TextToMotion:
         if known is not None:
             self._check_known(known, seconds)
             seconds = len(known.mask) / self.bundle.fps
-        check_request(seconds, limits["shortest"], limits["longest"], seed, samples, steps, guidance)
+        check_seconds(seconds, limits["shortest"], limits["longest"])
+        check_request(seed, samples, steps, guidance)
         prompt = check_prompt(text, self.encoder)
         warn_if_not_english(prompt, self.bundle.vocabulary)
         encoded = self.encoder.encode([prompt])

@@ -19,6 +19,7 @@ from nestmotion.core.rotations import (
     quat_multiply,
     unroll_signs,
 )
+from nestmotion.core.runs import runs_of
 from nestmotion.core.smoothing import gaussian_smooth, share_beside
 from nestmotion.core.two_bone_ik import two_bone_ik
 from nestmotion.features.contacts import foot_contacts
@@ -134,8 +135,7 @@ def _without_short_runs(state: Bool[np.ndarray, "t k"], shortest: int) -> Bool[n
     """`state` with runs of True shorter than `shortest` removed, except at the ends of the clip."""
     result = state.copy()
     for column in result.T:
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], column.astype(int), [0]))))
-        for start, stop in edges.reshape(-1, 2):
+        for start, stop in runs_of(column):
             if stop - start < shortest and start > 0 and stop < len(column):
                 column[start:stop] = False
     return result

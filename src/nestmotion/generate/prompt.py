@@ -70,24 +70,14 @@ def warn_if_not_english(prompt: str, vocabulary: Collection[str]) -> None:
         warnings.warn(doubt, NestmotionWarning, stacklevel=3)
 
 
-def check_seconds(seconds: float, shortest_s: float, longest_s: float) -> None:
-    """Raises PromptError for a length out of range."""
-    if not shortest_s <= seconds <= longest_s:
+def check_seconds(seconds: float | None, shortest_s: float, longest_s: float) -> None:
+    """Raises PromptError for a length out of range; None is to be judged from the text."""
+    if seconds is not None and not shortest_s <= seconds <= longest_s:
         raise PromptError(f"seconds must be from {shortest_s:g} to {longest_s:g}, not {seconds:g}")
 
 
-def check_request(
-    seconds: float | None,
-    shortest_s: float,
-    longest_s: float,
-    seed: int,
-    samples: int,
-    steps: int,
-    guidance: float,
-) -> None:
+def check_request(seed: int, samples: int, steps: int, guidance: float) -> None:
     """Raises PromptError naming the first value out of range."""
-    if seconds is not None:
-        check_seconds(seconds, shortest_s, longest_s)
     if not 0 <= seed < 2**63:
         raise PromptError(f"the seed must be from 0 to 2^63 - 1, not {seed}")
     if not 1 <= samples <= MOST_SAMPLES:

@@ -176,6 +176,8 @@ def _check_wishes(scene: Scene, seconds: float, fps: float) -> None:
         raise SceneError("a scene cannot go along a path and stay in place; leave one of them out")
     if scene.in_place and any(k.placed for k in scene.keyframes):
         raise SceneError("keyframes that have a place contradict staying in place; leave one out")
+    if scene.in_place and any(not k.parts or "legs" in k.parts for k in scene.kept):
+        raise SceneError("what is kept with its path contradicts staying in place; leave one out")
     _check_kept(scene.kept)
 
     def frame(time_s: float) -> int:

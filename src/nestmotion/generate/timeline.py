@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from nestmotion.core.noise import signal_and_noise
+from nestmotion.core.runs import runs_of
 from nestmotion.features import FeatureLayout, Normalizer
 from nestmotion.features.known import Known
 from nestmotion.features.place import Place
@@ -55,7 +56,7 @@ def windows_of(
     total = owners.shape[1]
     result = []
     for owner in np.unique(owners):
-        for run_start, run_stop in _runs((owners == owner).any(axis=0)):
+        for run_start, run_stop in runs_of((owners == owner).any(axis=0)):
             count = -(-(run_stop - run_start) // (longest - 2 * overlap))
             edges = np.linspace(run_start, run_stop, count + 1).round().astype(int)
             for start, stop in itertools.pairwise(edges.tolist()):
@@ -67,11 +68,6 @@ def windows_of(
                 at = np.arange(first, last)
                 result.append(Window(int(owner), at % total, at // total, say[:, at + overlap].T))
     return sorted(result, key=lambda window: int(window.frames[0] + total * window.laps[0]))
-
-
-def _runs(state: Bool[np.ndarray, "t"]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], state.astype(int), [0]))))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def _within(first: int, last: int, shortest: int, total: int) -> tuple[int, int]:
