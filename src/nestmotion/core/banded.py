@@ -19,28 +19,66 @@ def solve_pentadiagonal(
     """x with M x = right, for symmetric positive definite M, one such system for each place in *b.
 
     M[t, t] = diagonal[t], M[t, t+1] = first[t], M[t, t+2] = second[t]; what stands in the last one or
-    two rows of `first` and `second` is not read. Linear in T: the factors M = L D L^T (Golub and Van
-    Loan, Matrix Computations, section 4.3) have two diagonals below the main one.
+    two rows of `first` and `second` is not read. Two rows a block, M has three diagonals of blocks, and
+    every second block is eliminated until one is left (odd-even reduction; Golub and Van Loan, Matrix
+    Computations, section 4.5): Gaussian elimination in another order, linear in T, and all blocks of a
+    round at once.
     """
-    frames = len(diagonal)
-    d, x = diagonal.copy(), right.copy()
-    below, below2 = np.zeros_like(d), np.zeros_like(d)  # L[t+1, t] and L[t+2, t]
-    coupling = first.copy()  # L[t+1, t] D[t]
-    for t in range(frames - 1):
-        below[t] = coupling[t] / d[t]
-        d[t + 1] -= coupling[t] * below[t]
-        x[t + 1] -= below[t] * x[t]
-        if t + 2 < frames:
-            below2[t] = second[t] / d[t]
-            d[t + 2] -= second[t] * below2[t]
-            coupling[t + 1] -= second[t] * below[t]
-            x[t + 2] -= below2[t] * x[t]
-    x /= d
-    for t in range(frames - 2, -1, -1):
-        x[t] -= below[t] * x[t + 1]
-        if t + 2 < frames:
-            x[t] -= below2[t] * x[t + 2]
+    frames, shape = len(diagonal), diagonal.shape[1:]
+    blocks = (frames + 1) // 2
+
+    def rows(values: np.ndarray, count: int, fill: float = 0.0) -> np.ndarray:
+        """`count` rows of values and then `fill`, two a block: (2, B, blocks)."""
+        padded = np.full((2 * blocks, *shape), fill)
+        padded[:count] = values[:count]
+        return padded.reshape(blocks, 2, -1).transpose(1, 2, 0)
+
+    d, r = rows(diagonal, frames, 1.0), rows(right, frames)
+    f, s = rows(first, max(frames - 1, 0)), rows(second, max(frames - 2, 0))
+    block = np.stack((d[0], f[0], f[0], d[1])).reshape(2, 2, *d[0].shape)
+    across = np.stack((s[0], np.zeros_like(s[0]), f[1], s[1])).reshape(block.shape)
+    x = _solve_blocks(block, across[..., :-1], r[:, None])[:, 0]
+    return x.transpose(2, 0, 1).reshape(2 * blocks, *shape)[:frames]
+
+
+def _solve_blocks(
+    block: Float[np.ndarray, "2 2 b n"],
+    across: Float[np.ndarray, "2 2 b n-1"],
+    right: Float[np.ndarray, "2 1 b n"],
+) -> Float[np.ndarray, "2 1 b n"]:
+    """x with across[k-1]^T x[k-1] + block[k] x[k] + across[k] x[k+1] = right[k] for the blocks k, which
+    are along the last axis."""
+    if block.shape[-1] == 1:
+        return _times(_inverse(block), right)
+    before, after = across[..., 0::2], across[..., 1::2]
+    # Of the blocks that are eliminated here all have one before them, and the first ones one after.
+    odds, later = before.shape[-1], after.shape[-1]
+    inverse = _inverse(block[..., 1::2])
+    to_left, alone = _times(inverse, before.swapaxes(0, 1)), _times(inverse, right[..., 1::2])
+    to_right, back = _times(inverse[..., :later], after), after.swapaxes(0, 1)
+    left, value = block[..., 0::2].copy(), right[..., 0::2].copy()
+    left[..., :odds] -= _times(before, to_left)
+    value[..., :odds] -= _times(before, alone)
+    left[..., 1:] -= _times(back, to_right)
+    value[..., 1:] -= _times(back, alone[..., :later])
+    x = np.empty_like(right)
+    x[..., 0::2] = _solve_blocks(left, -_times(before[..., :later], to_right), value)
+    x[..., 1::2] = alone - _times(to_left, x[..., 0::2][..., :odds])
+    x[..., 1::2][..., :later] -= _times(to_right, x[..., 2::2])
     return x
+
+
+def _times(
+    a: Float[np.ndarray, "2 2 *b"], b: Float[np.ndarray, "2 c *b"]
+) -> Float[np.ndarray, "2 c *b"]:
+    """Products of small matrices, which stand along the first two axes: there NumPy is fast."""
+    return a[:, :1] * b[0] + a[:, 1:] * b[1]
+
+
+def _inverse(m: Float[np.ndarray, "2 2 *b"]) -> Float[np.ndarray, "2 2 *b"]:
+    """Of symmetric matrices."""
+    (a, b), (_, d) = m
+    return np.stack((d, -b, -b, a)).reshape(m.shape) / (a * d - b * b)
 
 
 def smooth_correction(

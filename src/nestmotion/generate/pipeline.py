@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Explained", "TextInputs", "TextToMotion"]
 
+# So many of the texts of scenes, the last ones, are not read anew.
+TEXTS_KEPT = 32
+
 
 class TextToMotion:
     """A loaded model. Make one with `TextToMotion.load()` and call `generate` as often as you like."""
@@ -56,6 +60,8 @@ class TextToMotion:
         self._network = network
         self._input_names = [value.name for value in network.get_inputs()]
         self._layout = FeatureLayout.of(bundle.skeleton)
+        # A stream tells the network of the same text every two seconds.
+        self._inputs = lru_cache(TEXTS_KEPT)(self._read)
 
     @classmethod
     def load(cls, bundle: Path | str | None = None, threads: int = 1) -> TextToMotion:
@@ -199,6 +205,9 @@ class TextToMotion:
         """What the network is told of a text. Raises PromptError as `generate` does, and warns."""
         prompt = check_prompt(text, self.encoder)
         warn_if_not_english(prompt, self.bundle.vocabulary)
+        return self._inputs(prompt)
+
+    def _read(self, prompt: str) -> TextInputs:
         encoded = self.encoder.encode([prompt])
         return TextInputs(encoded, self.read_tree(prompt, encoded))
 
