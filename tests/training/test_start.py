@@ -11,9 +11,11 @@ import pytest
 import torch
 
 from nestmotion.core.errors import TrainingError
+from nestmotion.core.skeleton import canonical_skeleton
+from nestmotion.features import FeatureLayout
 from nestmotion.generate import Bundle, TextToMotion, default_bundle_path
 from nestmotion.models import Conditioned, Denoiser, ModelConfig, Targets, build_model
-from nestmotion.training.config import TrainConfig
+from nestmotion.training.config import GuidanceShape, TrainConfig
 from nestmotion.training.distil import GuidedTeacher
 from nestmotion.training.loop import train
 from nestmotion.training.run_folder import claim_run, create_run, training_record
@@ -95,7 +97,7 @@ def test_the_record_of_a_run_from_a_bundle_has_the_bundle_s(taught, bundle):
 
 def _terms(model: Denoiser, text_weight: float, clips: Targets) -> dict[str, torch.Tensor]:
     """What a model with the teacher's own weights is told."""
-    teacher = GuidedTeacher(copy.deepcopy(model), text_weight)
+    teacher = GuidedTeacher(copy.deepcopy(model), text_weight, GuidanceShape(), 20.0)
     return teacher.terms(model, clips, motion_loss(), torch.Generator().manual_seed(0))
 
 
@@ -113,6 +115,32 @@ def test_without_text_there_is_nothing_to_learn():
     silent = replace(clips.condition, has_text=torch.zeros_like(clips.condition.has_text))
     terms = _terms(model, 3.0, replace(clips, condition=silent))
     assert float(terms["total"]) == pytest.approx(0.0, abs=1e-9)
+
+
+@torch.no_grad()
+def test_less_guidance_for_places_and_more_for_gestures():
+    """A difference that is a slow wave, one a second, and a jitter, in every column."""
+    shape = GuidanceShape(place=0.5, gestures=2.0)
+    teacher = GuidedTeacher(changed_model("nested"), 1.0, shape, 20.0)
+    layout, time = FeatureLayout.of(canonical_skeleton()), torch.arange(200) / 20.0
+    place = torch.zeros(layout.size, dtype=torch.bool)
+    place[layout["root_path"]] = place[layout["root_heading"]] = True
+    valid = torch.arange(200)[None] < 180
+    for hertz, factor in ((0.05, 1.0), (1.0, 1.8), (10.0, 1.0)):
+        wave = torch.cos(2 * torch.pi * hertz * time)[None, :, None].expand(1, 200, layout.size)
+        # What stands behind the end of a clip is nothing that it is to be told.
+        shaped = teacher._shaped(torch.where(valid[..., None], wave, 1e3), valid)
+        inner = slice(40, 140)
+        torch.testing.assert_close(shaped[:, :180][..., place], 0.5 * wave[:, :180][..., place])
+        found, known = (motion[:, inner][..., ~place] for motion in (shaped, wave))
+        share = (found * known).sum() / known.square().sum()
+        assert float(share) == pytest.approx(factor, abs=0.15)
+
+
+def test_guidance_of_no_shape_is_the_same_for_all():
+    difference, valid = torch.randn(2, 30, 273), torch.ones(2, 30, dtype=torch.bool)
+    teacher = GuidedTeacher(changed_model("nested"), 3.0, GuidanceShape(), 20.0)
+    torch.testing.assert_close(teacher._shaped(difference, valid), difference)
 
 
 @torch.no_grad()

@@ -69,6 +69,19 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
+class GuidanceShape:
+    """How much guidance is learned for what, as a share of `TrainConfig.learn_guidance`
+    (docs/adr/0026).
+
+    place: for the columns that say where the root is and how it faces.
+    gestures: for what changes within about a second in all other columns.
+    """
+
+    place: float = 1.0
+    gestures: float = 1.0
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """One training run.
 
@@ -80,6 +93,7 @@ class TrainConfig:
         none.
     learn_guidance: with more than 0, what a trained model predicts with this guidance is learned
         instead of the motion itself, so that it takes one reading instead of two (training/distil.py).
+    guidance_shape: where that is more or less than elsewhere.
     teacher: that model's run or bundle; "" for start_from.
     bfloat16: run the network's matrix products in bfloat16 (losses stay float32), where that is faster.
     threads: CPU threads of each process; one is often fastest for models of this size.
@@ -93,6 +107,7 @@ class TrainConfig:
     text_encoder: str = "default"
     start_from: str = ""
     learn_guidance: float = 0.0
+    guidance_shape: GuidanceShape = field(default_factory=GuidanceShape)
     teacher: str = ""
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)

@@ -57,7 +57,8 @@ class _Trainer:
             folder = Path(config.teacher or config.start_from)
             teacher = copy.deepcopy(self.model)
             load_start(folder, teacher)
-            self.teacher = GuidedTeacher(teacher, config.learn_guidance / learned_guidance(folder))
+            weight = config.learn_guidance / learned_guidance(folder)
+            self.teacher = GuidedTeacher(teacher, weight, config.guidance_shape, data.fps)
             self.model.requires_grad_(False)
             for part in self.model.guided_parts():
                 part.requires_grad_(True)
