@@ -22,8 +22,9 @@ from nestmotion.training.run_folder import (
     claim_run,
     create_run,
     read_config,
+    read_normalizer,
 )
-from nestmotion.training.start import check_start
+from nestmotion.training.start import check_start, start_normalizer
 from nestmotion.training.text_encoder import text_encoder_folder
 
 __all__ = ["run"]
@@ -88,6 +89,7 @@ def run(
             composed=extra["composed"],
             narrated=extra["narrated"],
             cache=corpus / "cache",
+            normalizer=read_normalizer(out) if resume else start_normalizer(config),
             progress=read,
         )
         if not resume:

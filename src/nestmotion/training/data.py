@@ -86,6 +86,7 @@ class TrainingData:
     composed: compositions of clips (nestmotion corpus compose), where there are any.
     narrated: stretches with captions by rules (nestmotion corpus narrate), where there are any.
     cache: folder for what was read of the texts.
+    normalizer: of weights that are trained on; fit to the captioned clips when None.
     `progress(done, total)` is told of clips encoded. Raises TrainingError when a fold holds no
     captioned clips.
     """
@@ -100,6 +101,7 @@ class TrainingData:
         composed: PreparedCorpus | None = None,
         narrated: PreparedCorpus | None = None,
         cache: Path | None = None,
+        normalizer: Normalizer | None = None,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         self.config, self.network, self.fps = config, network, corpus.fps
@@ -134,10 +136,13 @@ class TrainingData:
         self.composed_validation = items(composed, more.validation) if composed and more else []
         self.narrated = items(narrated, told) if narrated and told else []
         self.texts = self._read_texts(encoder, reader, cache)
-        seen = (x for item in self.captioned for x in (item.features, mirror_features(item.features)))
-        self.normalizer = Normalizer.fit(seen, self.layout)
+        self.normalizer = normalizer or self._fit_normalizer()
         self.weights = _balance(self.captioned, self.texts, config.balance)
         self.narrated_weights = _prefer_rare(self.narrated)
+
+    def _fit_normalizer(self) -> Normalizer:
+        seen = (x for item in self.captioned for x in (item.features, mirror_features(item.features)))
+        return Normalizer.fit(seen, self.layout)
 
     def _read_texts(self, encoder: TextEncoder, reader: TreeReader, cache: Path | None) -> TextLibrary:
         every = (self.captioned, self.validation, self.composed, self.composed_validation)

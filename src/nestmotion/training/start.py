@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from nestmotion.core.errors import TrainingError
+from nestmotion.features import Normalizer
 from nestmotion.generate.bundle import Bundle, is_bundle
 from nestmotion.models import build_model
 from nestmotion.training.checkpoint import load_ema, read_progress
 from nestmotion.training.config import TrainConfig
-from nestmotion.training.run_folder import read_config
+from nestmotion.training.run_folder import read_config, read_normalizer
 
-__all__ = ["check_start", "learned_guidance", "load_start"]
+__all__ = ["check_start", "learned_guidance", "load_start", "start_normalizer"]
 
 # What `Conditioned` calls the model inside, and what `compress_weights` calls halved weights.
 _PREFIX, _HALF = "model.", "_h"
@@ -42,6 +43,25 @@ def check_start(config: TrainConfig) -> None:
             Bundle.open(Path(folder))
         else:
             read_progress(Path(folder))
+    if config.teacher and not _same(_normalizer(config.start_from), _normalizer(config.teacher)):
+        raise TrainingError(
+            f"{config.teacher} and {config.start_from} were taught with other means and deviations of "
+            "the features, so that one cannot learn from the other; start from the teacher itself"
+        )
+
+
+def start_normalizer(config: TrainConfig) -> Normalizer | None:
+    """That of the run or bundle to start from, whose weights know no other; None without one."""
+    return _normalizer(config.start_from) if config.start_from else None
+
+
+def _normalizer(folder: str) -> Normalizer:
+    path = Path(folder)
+    return Bundle.open(path).normalizer if is_bundle(path) else read_normalizer(path)
+
+
+def _same(one: Normalizer, other: Normalizer) -> bool:
+    return bool(np.allclose(one.mean, other.mean) and np.allclose(one.std, other.std))
 
 
 def learned_guidance(folder: Path) -> float:
