@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from nestmotion.features import FeatureLayout
 from nestmotion.generate import Bundle, TextToMotion, default_bundle_path
 from nestmotion.models import Conditioned, Denoiser, ModelConfig, Targets, build_model
 from nestmotion.training.config import GuidanceShape, TrainConfig
+from nestmotion.training.data import TrainingData
 from nestmotion.training.distil import GuidedTeacher
 from nestmotion.training.loop import train
 from nestmotion.training.run_folder import claim_run, create_run, training_record
-from nestmotion.training.start import check_start, learned_guidance, load_start
+from nestmotion.training.start import check_start, learned_guidance, load_start, start_normalizer
 from synthetic_batches import changed_model, motion_loss, targets
 
 SHIPPED = str(default_bundle_path())
@@ -186,6 +188,20 @@ def test_what_was_learned_is_told(taught, run, bundle):
     assert learned_guidance(default_bundle_path()) == shipped["training"]["config"]["learn_guidance"]
 
 
+def test_weights_keep_the_normalizer_they_know(config, run, bundle, corpus, encoder, reader, cache):
+    started = [start_normalizer(replace(config, start_from=str(f))) for f in (run, SHIPPED)]
+    assert start_normalizer(config) is None
+    for found, folder in zip(started, (run, Path(SHIPPED)), strict=True):
+        arrays = json.loads((folder / "normalizer.json").read_text("utf-8"))
+        assert {k: v.tolist() for k, v in found.to_arrays().items()} == arrays
+    fitted = TrainingData(corpus, encoder, reader, config.data, config.network, cache=cache)
+    given = TrainingData(
+        corpus, encoder, reader, config.data, config.network, cache=cache, normalizer=started[1]
+    )
+    assert given.normalizer is started[1]
+    assert not np.allclose(given.normalizer.std, fitted.normalizer.std)
+
+
 # What is refused
 
 
@@ -219,3 +235,12 @@ def test_nothing_to_start_from(settings, message):
     with pytest.raises(TrainingError) as error:
         check_start(TrainConfig(**settings))
     assert str(error.value) == message
+
+
+def test_a_teacher_of_another_normalizer(run):
+    with pytest.raises(TrainingError) as error:
+        check_start(TrainConfig(start_from=SHIPPED, teacher=str(run), learn_guidance=4.0))
+    assert str(error.value) == (
+        f"{run} and {SHIPPED} were taught with other means and deviations of the features, so that one "
+        "cannot learn from the other; start from the teacher itself"
+    )
