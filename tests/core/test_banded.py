@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nestmotion.core.banded import solve_pentadiagonal
+from nestmotion.core.banded import smooth_correction, solve_pentadiagonal
 
 
 @given(frames=st.integers(1, 40), seed=st.integers(0, 999))
@@ -22,6 +22,22 @@ def test_same_as_the_dense_solution(frames: int, seed: int) -> None:
             upper = upper + np.diag(second[at][: frames - 2], 2)
         dense = np.diag(diagonal[at]) + upper + upper.T
         np.testing.assert_allclose(x[at], np.linalg.solve(dense, right[at]), atol=1e-10)
+
+
+@given(frames=st.integers(3, 130), seed=st.integers(0, 999), blend=st.sampled_from([1.0, 6.0, 80.0]))
+def test_a_smooth_correction_is_the_least(frames: int, seed: int, blend: float) -> None:
+    """The least squares themselves, stacked and given to LAPACK, with firm places in a soft curve."""
+    rng = np.random.default_rng(seed)
+    wanted, step = rng.normal(size=(2, frames, 1))
+    weight = np.where(rng.uniform(size=(frames, 1)) < 0.1, 1e8, 0.0)
+    hold = 1e4 * (rng.uniform(size=(frames, 1)) < 0.2)
+    found = smooth_correction((weight, wanted), blend, [(hold, step)])[:, 0]
+    bend, one = np.diff(np.eye(frames), 2, axis=0), np.eye(frames)
+    root, lock = np.sqrt(weight), np.sqrt(hold[:-1])
+    rows = (one, blend**2 * bend, root * one, lock * np.diff(one, axis=0))
+    right = (np.zeros(frames), np.zeros(frames - 2), (root * wanted)[:, 0], -(lock * step[:-1])[:, 0])
+    least = np.linalg.lstsq(np.concatenate(rows), np.concatenate(right), rcond=None)[0]
+    np.testing.assert_allclose(found, least, atol=1e-4)
 
 
 def test_its_arguments_are_left_as_they_are() -> None:

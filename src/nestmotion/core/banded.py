@@ -34,7 +34,7 @@ def solve_pentadiagonal(
         return padded.reshape(blocks, 2, -1).transpose(1, 2, 0)
 
     d, r = rows(diagonal, frames, 1.0), rows(right, frames)
-    f, s = rows(first, max(frames - 1, 0)), rows(second, max(frames - 2, 0))
+    f, s = rows(first, frames - 1), rows(second, max(frames - 2, 0))
     block = np.stack((d[0], f[0], f[0], d[1])).reshape(2, 2, *d[0].shape)
     across = np.stack((s[0], np.zeros_like(s[0]), f[1], s[1])).reshape(block.shape)
     x = _solve_blocks(block, across[..., :-1], r[:, None])[:, 0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +26,9 @@ from nestmotion.generate.postprocess import postprocess as make_feet_stand
 from nestmotion.generate.prompt import check_prompt, check_request, check_seconds, warn_if_not_english
 from nestmotion.generate.sampler import FADE_FRAMES, Fixed, sample
 from nestmotion.generate.scene import Prompt, Scene, SceneResult
+from nestmotion.generate.text_inputs import TextInputs
 from nestmotion.text import EncodedText, SemanticTree, TextEncoder
 from nestmotion.text.mirror import mirror_text
-from nestmotion.text.nodes import tree_nodes
 from nestmotion.text.reader import TreeReader
 from nestmotion.text.session import open_session
 from nestmotion.text.tree import LEVELS
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
     from nestmotion.generate.stream import MotionStream
 
-__all__ = ["Explained", "TextInputs", "TextToMotion"]
+__all__ = ["Explained", "TextToMotion"]
 
-# So many of the texts of scenes, the last ones, are not read anew.
+# Of the texts that scenes and streams read, so many are remembered.
 TEXTS_KEPT = 32
 
 
@@ -388,17 +388,3 @@ class Explained:
 
     motion: Motion
     alignment: AlignmentMap
-
-
-class TextInputs:
-    """What the network is told of a prompt, for any number of rows."""
-
-    def __init__(self, encoded: EncodedText, tree: SemanticTree) -> None:
-        nodes = tree_nodes(tree, encoded)
-        self._arrays = {
-            "sentence": encoded.sentence[0],
-            **{f"node_{f.name}": getattr(nodes, f.name) for f in fields(nodes)},
-        }
-
-    def rows(self, count: int) -> dict[str, np.ndarray]:
-        return {k: np.broadcast_to(v, (count, *v.shape)) for k, v in self._arrays.items()}

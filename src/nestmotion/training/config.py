@@ -74,7 +74,7 @@ class GuidanceShape:
     (docs/adr/0026).
 
     place: for the columns that say where the root is and how it faces.
-    gestures: for what changes within about a second in all other columns.
+    gestures: for what changes about 0.5 to 3 times a second in all other columns.
     """
 
     place: float = 1.0
@@ -89,8 +89,8 @@ class TrainConfig:
     text_encoder: "default" for that of the bundle in the package; otherwise a folder holding one, or
         the name of a BERT to build one from (all-MiniLM-L6-v2 needs no network), for which a reader
         of trees must then be taught (nestmotion train-reader).
-    start_from: run whose averaged weights to begin with, or bundle; parts it lacks begin afresh. "" for
-        none.
+    start_from: run whose averaged weights to begin with, or bundle, and whose normalizer to keep;
+        parts it lacks begin afresh. "" for none.
     learn_guidance: with more than 0, what a trained model predicts with this guidance is learned
         instead of the motion itself, so that it takes one reading instead of two (training/distil.py).
     guidance_shape: where that is more or less than elsewhere.

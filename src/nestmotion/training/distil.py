@@ -22,7 +22,7 @@ from nestmotion.training.config import GuidanceShape
 __all__ = ["GuidedTeacher"]
 
 # Gestures are what changes more quickly than the first of these Gaussians' standard deviations, in
-# seconds, and more slowly than the second: from half a turn a second to three.
+# seconds, and more slowly than the second: about 0.5 to 3 Hz.
 _SLOW_S, _QUICK_S = 0.3, 0.05
 
 
@@ -31,7 +31,7 @@ class GuidedTeacher:
     learned as it is, so that both can still be weighed against each other for another guidance.
 
     text_weight: as in `sample`: the guidance, for a model that was taught by motion.
-    fps: of the motion."""
+    shape: where that is more or less. fps: of the motion."""
 
     def __init__(self, model: Denoiser, text_weight: float, shape: GuidanceShape, fps: float) -> None:
         self.model = model.requires_grad_(False).eval()
@@ -71,7 +71,8 @@ class GuidedTeacher:
 def _smooth(
     values: Float[Tensor, "b t f"], valid: Bool[Tensor, "b t"], sigma: float
 ) -> Float[Tensor, "b t f"]:
-    """Means over time, weighed by a Gaussian of `sigma` frames, of the valid frames alone."""
+    """Means over time of the valid frames alone, weighed by a Gaussian with a standard deviation of
+    `sigma` frames."""
     frames = torch.arange(values.shape[1], device=values.device)
     kernel = torch.exp(-0.5 * ((frames[:, None] - frames) / sigma) ** 2)
     weight = kernel * valid[:, None, :]
