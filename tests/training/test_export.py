@@ -63,6 +63,7 @@ def test_the_manifest(bundle, config, corpus):
             "learned_guidance": 1.0,
             "amplitude": {"legs": 1.0, "upper": 1.0},
         },
+        "own_share": 1.0,
         "parameters": sum(p.numel() for p in network.parameters()),
         "files": {name: sha256_of(bundle / name) for name in FILES},
     }
@@ -125,6 +126,8 @@ def test_the_card_names_the_runs_before_and_one_step_models():
     changed["sampling"] = sampling | {"amplitude": {"legs": 1.0, "upper": 2.5}}
     card = model_card(manifest | changed)
     assert "one step; movements made larger: legs 1, upper 2.5 times." in card
+    card = model_card(manifest | changed | {"own_share": 0.25})
+    assert "7, 5 steps. Weights: 0.25 of the last run's, the rest of its start's. The settings" in card
 
 
 def test_words_and_lengths_are_those_of_training_captions_alone(bundle, corpus, config, text_encoder):

@@ -20,8 +20,15 @@ from nestmotion.training.config import GuidanceShape, TrainConfig
 from nestmotion.training.data import TrainingData
 from nestmotion.training.distil import GuidedTeacher
 from nestmotion.training.loop import train
-from nestmotion.training.run_folder import claim_run, create_run, training_record
-from nestmotion.training.start import check_start, learned_guidance, load_start, start_normalizer
+from nestmotion.training.run_folder import claim_run, create_run, read_config, training_record
+from nestmotion.training.start import (
+    average_with_start,
+    check_own_share,
+    check_start,
+    learned_guidance,
+    load_start,
+    start_normalizer,
+)
 from synthetic_batches import changed_model, motion_loss, targets
 
 SHIPPED = str(default_bundle_path())
@@ -185,7 +192,24 @@ def test_what_was_learned_is_told(taught, run, bundle):
     """A teacher that has learned guidance is weighed the less for it."""
     assert [learned_guidance(folder) for folder in (taught, run, bundle)] == [3.0, 1.0, 1.0]
     shipped = Bundle.open(default_bundle_path()).manifest
-    assert learned_guidance(default_bundle_path()) == shipped["training"]["config"]["learn_guidance"]
+    assert learned_guidance(default_bundle_path()) == shipped["sampling"]["learned_guidance"]
+
+
+@pytest.mark.parametrize(("share", "guidance"), [(1.0, 3.0), (0.75, 2.5), (0.5, 2.0)])
+def test_an_average_of_a_run_and_its_start(taught, bundle, config, share, guidance):
+    settings = read_config(taught)
+    own, start = (_model(folder, config).state_dict() for folder in (taught, bundle))
+    model = _model(taught, config)
+    assert average_with_start(model, settings, share) == pytest.approx(guidance)
+    moved = 0
+    for name, value in model.state_dict().items():
+        if name.startswith(("aligner.node_space", "aligner.moment_space", "motion_space", "sentence_")):
+            assert torch.equal(value, own[name]), name  # a bundle lacks it
+            continue
+        expected = share * own[name] + (1.0 - share) * start[name]
+        assert torch.allclose(value, expected, atol=1e-6), name
+        moved += not torch.equal(own[name], start[name])
+    assert moved > 10
 
 
 def test_weights_keep_the_normalizer_they_know(config, run, bundle, corpus, encoder, reader, cache):
@@ -234,6 +258,25 @@ def test_weights_keep_the_normalizer_they_know(config, run, bundle, corpus, enco
 def test_nothing_to_start_from(settings, message):
     with pytest.raises(TrainingError) as error:
         check_start(TrainConfig(**settings))
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("start", "share", "message"),
+    [
+        (SHIPPED, 0.0, "a run's own share of the weights is above 0 and at most 1, not 0"),
+        (SHIPPED, 1.5, "a run's own share of the weights is above 0 and at most 1, not 1.5"),
+        (
+            "",
+            0.5,
+            "this run began with no other weights, so there are none to average its own with; "
+            "leave --own-share out",
+        ),
+    ],
+)
+def test_nothing_to_average(start, share, message):
+    with pytest.raises(TrainingError) as error:
+        check_own_share(TrainConfig(start_from=start), share)
     assert str(error.value) == message
 
 

@@ -34,6 +34,7 @@ from nestmotion.training.run_folder import (
     read_normalizer,
     training_record,
 )
+from nestmotion.training.start import average_with_start, check_own_share
 from nestmotion.training.text_encoder import text_encoder_folder
 
 __all__ = ["ExportSettings", "export"]
@@ -47,12 +48,15 @@ _TEXTS_AT_ONCE = 64
 class ExportSettings:
     """What generation with the bundle does unless told otherwise: sampler steps and guidance. With the
     guidance that a run has learned (TrainConfig.learn_guidance) a step is one reading, not two.
-    amplitude: how many times as far joints turn as the network says (benchmarks/amplitude.py)."""
+    amplitude: how many times as far joints turn as the network says (benchmarks/amplitude.py).
+    own_share: the rest of each weight is that of what the run started from, for something in between.
+    """
 
     name: str = "nested"
     steps: int = 12
     guidance: float = 4.0
     amplitude: Amplitude = field(default_factory=Amplitude)
+    own_share: float = 1.0
 
 
 def export(
@@ -66,10 +70,11 @@ def export(
 
     The corpus must be the one the run was trained on: its training captions give the length model and
     the vocabulary. Raises OutputError when `out` is not empty and `force` is off, TrainingError when
-    run and corpus do not belong together.
+    run and corpus do not belong together, or there is nothing to average weights with.
     """
     config = read_config(run)
     check_corpus(run, corpus)
+    check_own_share(config, settings.own_share)
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; choose a folder")
     if out.exists() and any(out.iterdir()):
@@ -102,6 +107,7 @@ def _write(
 ) -> dict[str, Any]:
     model = build_model(config.model, config.network)
     load_ema(run, model)
+    guidance = average_with_start(model, config, settings.own_share)
     for name in TEXT_FILES:
         shutil.copyfile(text_encoder_folder(config.text_encoder, run) / name, out / name)
     _export_network(model.eval(), out / "network.onnx")
@@ -124,9 +130,10 @@ def _write(
         "sampling": {
             "steps": settings.steps,
             "guidance": settings.guidance,
-            "learned_guidance": config.learn_guidance or 1.0,
+            "learned_guidance": guidance,
             "amplitude": asdict(settings.amplitude),
         },
+        "own_share": settings.own_share,
         "parameters": sum(p.numel() for p in model.parameters()),
         "training": training_record(run),
         "files": {name: sha256_of(out / name) for name in FILES},

@@ -33,7 +33,8 @@ motion of one person out, at {manifest["fps"]:g} frames a second. Model `{manife
 {corpus["captioned_clips"]} clips captioned; {", ".join(more)}. Trained on folds {folds}. Terms and \
 acknowledgements: LICENCES.md in this folder.
 
-**Training.** {_runs(training)} The settings, the machine and the validation losses are in bundle.json.
+**Training.** {_runs(training)}{_average(manifest)} The settings, the machine and the validation \
+losses are in bundle.json.
 
 **Meant for.** Sketches of movement for animation, games and research. Not for judging real people's \
 movement, medicine, or controlling machines near people.
@@ -55,6 +56,12 @@ def _runs(training: Mapping[str, Any]) -> str:
         return f"{steps[0]} steps."
     counts = ", ".join(map(str, steps))
     return f"{len(steps)} runs, each from the weights of the one before: {counts} steps."
+
+
+def _average(manifest: Mapping[str, Any]) -> str:
+    """Of weights that are not the last run's alone."""
+    share = manifest.get("own_share", 1.0)
+    return "" if share == 1.0 else f" Weights: {share:g} of the last run's, the rest of its start's."
 
 
 def licences(corpus_manifest: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ from nestmotion.training.checkpoint import load_ema, read_progress
 from nestmotion.training.config import TrainConfig
 from nestmotion.training.run_folder import read_config, read_normalizer
 
-__all__ = ["check_start", "learned_guidance", "load_start", "start_normalizer"]
+__all__ = [
+    "average_with_start",
+    "check_own_share",
+    "check_start",
+    "learned_guidance",
+    "load_start",
+    "start_normalizer",
+]
 
 # What `Conditioned` calls the model inside, and what `compress_weights` calls halved weights.
 _PREFIX, _HALF = "model.", "_h"
@@ -93,6 +101,34 @@ def load_start(folder: Path, model: nn.Module) -> None:
     if any(k not in wanted or v.shape != tuple(wanted[k].shape) for k, v in found.items()):
         raise TrainingError(f"{path}: belongs to another model than the config describes")
     model.load_state_dict(wanted | {k: torch.tensor(v) for k, v in found.items()})
+
+
+def check_own_share(config: TrainConfig, own_share: float) -> None:
+    """Raises TrainingError when weights cannot be averaged so."""
+    if not 0.0 < own_share <= 1.0:
+        raise TrainingError(
+            f"a run's own share of the weights is above 0 and at most 1, not {own_share:g}"
+        )
+    if own_share < 1.0 and not config.start_from:
+        raise TrainingError(
+            "this run began with no other weights, so there are none to average its own with; "
+            "leave --own-share out"
+        )
+
+
+def average_with_start(model: nn.Module, config: TrainConfig, own_share: float) -> float:
+    """Average a run's weights with those it started from, in place (Wortsman et al., CVPR 2022), and
+    return the guidance that the average has learned: own_share of the run's, the rest of the start's.
+    """
+    own = config.learn_guidance or 1.0
+    if own_share == 1.0:
+        return own
+    folder, start = Path(config.start_from), copy.deepcopy(model)
+    load_start(folder, start)
+    with torch.no_grad():
+        for mine, before in zip(model.parameters(), start.parameters(), strict=True):
+            mine.lerp_(before, 1.0 - own_share)
+    return own_share * own + (1.0 - own_share) * learned_guidance(folder)
 
 
 def _initializers(graph: Any) -> dict[str, np.ndarray]:
