@@ -70,6 +70,13 @@ def test_turns_go_along_a_path(model):
     assert scene.path == Path((Waypoint(0, 0), Waypoint(0, 3)))
 
 
+def test_turns_alone_are_a_scene_where_one_sample_is_too_short(model):
+    text = "a person walks, then runs"
+    assert _scene(model, text, by_turns=True) is None
+    assert _scene(model, text, seconds=10, by_turns=True) is None
+    assert _scene(model, text, seconds=12, by_turns=True).prompts[-1].end_s == 12
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

@@ -51,6 +51,21 @@ def test_generate_explains_itself(tmp_path, capsys):
     assert "then waves the left hand" in (tmp_path / "map-0.svg").read_text("utf-8")
 
 
+def test_generate_explains_turns_and_tells_of_them(tmp_path, capsys):
+    text, motion = "a person sits down, then waves", str(tmp_path / "a.npz")
+    command = ["generate", text, "--seconds", "5", "--steps", "2", "--out", motion]
+    assert main(command) == 0
+    told = "one after another: a person stands; a person sits down; a person waves"
+    assert capsys.readouterr().err == f"nestmotion: with --by-turns, {told}\n"
+    more = ["--by-turns", "--force", "--explain", str(tmp_path / "map.json")]
+    assert main([*command, *more]) == 0
+    assert capsys.readouterr().err == ""
+    assert json.loads((tmp_path / "map.json").read_text("utf-8"))["frames"] == 100
+    assert load_motion(motion).metadata["prompt"] == text
+    assert main(["generate", "a person walks", "--out", motion, "--force"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_generate_resamples_and_replaces(tmp_path):
     path = str(tmp_path / "a.npz")
     command = ["generate", "a person walks", "--seconds", "2", "--out", path]

@@ -57,6 +57,18 @@ def test_alike_are_those_that_need_no_padding(model):
     assert key(seconds=3) != key(seconds=3, steps=5)
 
 
+def test_by_turns_all_are_made_alone(model):
+    turns = settled(model, Order("a person walks, then sits down", samples=2, steps=2, by_turns=True))
+    plain = Order("a person walks", seconds=2, steps=3)
+    assert turns.seconds is None
+    assert alike(model, turns) is None
+    told = []
+    made, others = explain_together(model, [turns, plain], told.append)
+    assert told == [0.0, 0.0]
+    assert [one.motion.metadata["by_turns"] for one in made] == [True, True]
+    assert others[0].motion.metadata == model.generate(plain.text, 2.0, steps=3)[0].metadata
+
+
 def test_one_run_has_one_number_of_steps(model):
     with pytest.raises(SettingsError, match="must have the same steps and guidance"):
         explain_together(model, [Order("a person walks"), Order("a person walks", steps=3)])

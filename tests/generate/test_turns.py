@@ -8,7 +8,7 @@ import pytest
 from nestmotion.core.errors import PromptError
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.scene import Scene
-from nestmotion.generate.turns import prompts_by_turns, turn_texts
+from nestmotion.generate.turns import explain_by_turns, prompts_by_turns, turn_texts
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +117,40 @@ def test_who_sits_after_standing_stands_first(model):
     height = motion.joint_m("pelvis")[:, 1]
     assert height[0] > 0.75
     assert np.median(height[-20:]) < 0.62
+
+
+def test_turns_are_explained(model):
+    """The scene of the turns, under the whole text, with a map of the whole text."""
+    text = "a person walks forward, then jumps"
+    first, second = explain_by_turns(model, text, 4.0, seed=3, samples=2, guidance=3.0)
+    prompts = prompts_by_turns(model, text, 4.0, strength=3.0)
+    scene = model.scene(Scene(prompts, 4.0), seed=3, sample=1).motion
+    np.testing.assert_array_equal(second.motion.positions_m, scene.positions_m)
+    told = second.motion.metadata
+    assert (told["prompt"], told["by_turns"], told["seconds"]) == (text, True, 4.0)
+    assert (told["seed"], told["sample"], told["guidance"]) == (3, 1, 3.0)
+    assert [p[0] for p in told["prompts"]] == ["a person walks forward", "a person jumps"]
+    assert first.alignment.tree.prompt == text
+    actions = first.alignment.tree.actions
+    walks, jumps = (first.alignment.weight[a.id] for a in actions)
+    assert walks[:30].mean() > jumps[:30].mean()
+    assert walks[-30:].mean() < jumps[-30:].mean()
+
+
+def test_one_turn_is_explained_as_ever(model):
+    text = "a person walks forward"
+    (made,) = explain_by_turns(model, text, seed=2)
+    (plain,) = model.explain(text, seed=2)
+    assert made.motion.metadata == plain.motion.metadata
+    np.testing.assert_array_equal(made.motion.positions_m, plain.motion.positions_m)
+
+
+def test_many_turns_take_no_longer_than_the_network_can(model):
+    text = "a person walks, jumps, turns, kicks, bows, waves, claps, then sits"
+    assert prompts_by_turns(model, text)[-1].end_s > 10
+    (made,) = explain_by_turns(model, text, steps=1)
+    assert made.motion.duration_s == 10
+    assert len(made.motion.metadata["prompts"]) == 8
+    with pytest.raises(PromptError) as error:
+        explain_by_turns(model, text, 11.0)
+    assert str(error.value) == "seconds must be from 1 to 10, not 11"

@@ -12,6 +12,8 @@ from nestmotion.studio.limits import Limits
 
 WALK = {"prompt": "a person walks forward, then sits down", "seconds": 2.0, "samples": 2, "seed": 5}
 
+PLAIN = {"postprocess": True, "by_turns": False}
+
 
 def _problem(response) -> tuple[int, str, str]:
     error = response.json()["error"]
@@ -36,7 +38,7 @@ def test_a_finished_job_tells_all(served, walk):
         1.0,
         None,
     )
-    assert walk["request"] == {**WALK, "guidance": None, "steps": None, "postprocess": True}
+    assert walk["request"] == {**WALK, "guidance": None, "steps": None, **PLAIN}
     assert walk["created"] <= walk["started"] <= walk["ended"]
     recipe = walk["recipe"]
     assert recipe["bundle_digest"] == bundle.digest
@@ -48,6 +50,17 @@ def test_a_finished_job_tells_all(served, walk):
         (1, 40, 20.0, 2.0),
     ]
     assert (walk["warnings"], walk["error"], walk["source"]) == ([], None, None)
+
+
+def test_turns_come_one_after_another(served):
+    asked = {"prompt": "a person sits down, then stands up", "seconds": 5, "steps": 2, "by_turns": True}
+    job = served.client.post("/v1/generate?wait=30", json=asked).json()
+    assert (job["status"], job["prompt"]) == ("done", asked["prompt"])
+    told = [prompt[0] for prompt in job["recipe"]["prompts"]]
+    assert told == ["a person stands", "a person sits down", "a person stands up"]
+    assert job["recipe"]["by_turns"] is True
+    alignment = served.client.get(job["motions"][0]["alignment"]).json()
+    assert (alignment["prompt"], alignment["frames"]) == (asked["prompt"], 100)
 
 
 def test_the_motion_is_the_one_python_makes(served, walk, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from nestmotion.generate import TextToMotion
 from nestmotion.generate.alignment_map import check_map_output
 from nestmotion.generate.prompt import MOST_SAMPLES, check_request
 from nestmotion.generate.scene import Scene
+from nestmotion.generate.turns import explain_by_turns, prompts_by_turns
 from nestmotion.io import check_output, save_motion
 
 __all__ = ["run"]
@@ -98,7 +100,12 @@ def run(
         _make_scene(model, asked, targets, seed, steps, raw, fps, force)
         return
     assert text is not None  # scene_of_flags has refused that
-    found = model.explain(text, seconds, seed, samples, steps, guidance, postprocess=not raw)
+    values = (text, seconds, seed, samples, steps, guidance)
+    found = (
+        explain_by_turns(model, *values, postprocess=not raw)
+        if by_turns
+        else model.explain(*values, postprocess=not raw)
+    )
     for made, files in zip(found, targets, strict=True):
         for file in files:
             save_motion(made.motion, file, fps=fps, force=force)
@@ -106,6 +113,15 @@ def run(
     for made, file in zip(found, maps, strict=bool(maps)):
         made.alignment.save(file, force)
         print(f"{file}: alignment of {len(made.alignment.tree.nodes)} nodes")
+    if not by_turns:
+        _tell_of_turns(model, text, seconds)
+
+
+def _tell_of_turns(model: TextToMotion, text: str, seconds: float | None) -> None:
+    """One prompt of several actions often shows one of them; who does not know the flag is told."""
+    turns = [prompt.text for prompt in prompts_by_turns(model, text, seconds)]
+    if len(turns) > 1:
+        print(f"nestmotion: with --by-turns, one after another: {'; '.join(turns)}", file=sys.stderr)
 
 
 def _make_scene(

@@ -32,7 +32,7 @@ def scene_of_flags(
     guidance: float | None,
     model: TextToMotion,
 ) -> Scene | None:
-    """The scene that is asked for; None for a text alone.
+    """The scene that is asked for; None for a text alone, by turns or not, that can be made in one go.
 
     Raises SettingsError for flags that exclude each other, SceneError or FormatError for what they say.
     """
@@ -47,7 +47,9 @@ def scene_of_flags(
         raise SettingsError(
             "--by-turns divides the time among the actions of a text; give a text and leave --at out"
         )
-    if not (at or path is not None or start_from or loop or in_place or by_turns):
+    longest = model.bundle.manifest["seconds"]["longest"]
+    long = by_turns and seconds is not None and seconds > longest
+    if not (at or path is not None or start_from or loop or in_place or long):
         if text is None:
             raise SettingsError('no text given; say what the person does, e.g. "a person waves"')
         return None

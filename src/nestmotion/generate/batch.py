@@ -14,6 +14,7 @@ from nestmotion.generate.alignment_map import AlignmentMap
 from nestmotion.generate.pipeline import Explained, TextToMotion
 from nestmotion.generate.prompt import check_prompt, check_request, check_seconds
 from nestmotion.generate.sampler import sample
+from nestmotion.generate.turns import explain_by_turns
 from nestmotion.text import EncodedText, SemanticTree
 from nestmotion.text.nodes import stack_nodes, tree_nodes
 
@@ -22,7 +23,10 @@ __all__ = ["Order", "alike", "explain_together", "settled"]
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked of the model; the meaning of each value is that of `TextToMotion.generate`."""
+    """What is asked of the model; the meaning of each value is that of `TextToMotion.generate`.
+
+    by_turns: the actions of the text one after another (generate/turns.py).
+    """
 
     text: str
     seconds: float | None = None
@@ -31,6 +35,7 @@ class Order:
     steps: int | None = None
     guidance: float | None = None
     postprocess: bool = True
+    by_turns: bool = False
 
 
 def settled(model: TextToMotion, order: Order) -> Order:
@@ -44,12 +49,16 @@ def settled(model: TextToMotion, order: Order) -> Order:
     guidance = sampling["guidance"] if order.guidance is None else order.guidance
     check_seconds(order.seconds, limits["shortest"], limits["longest"])
     check_request(order.seed, order.samples, steps, guidance)
-    seconds = model.predict_seconds(prompt) if order.seconds is None else order.seconds
+    seconds = order.seconds
+    if seconds is None and not order.by_turns:  # its turns say how long they take
+        seconds = model.predict_seconds(prompt)
     return replace(order, text=prompt, seconds=seconds, steps=steps, guidance=guidance)
 
 
 def alike(model: TextToMotion, order: Order) -> Hashable:
-    """Settled orders with equal values cost less made together; others may cost more."""
+    """Settled orders with equal values cost less made together; others may cost more. None: alone."""
+    if order.by_turns:
+        return None
     frames = round((order.seconds or 0) * model.bundle.fps)
     return order.steps, order.guidance, model.padded(frames)
 
@@ -62,10 +71,13 @@ def explain_together(
     """The samples of each order, as `TextToMotion.explain` makes them, up to rounding.
 
     Shorter clips are padded to the longest, so clips of like length gain the most. on_step is told the
-    part done, 0 to 1, before each step of the sampler; what it raises ends the work.
+    part done, 0 to 1, before each step of the sampler; what it raises ends the work. With an order by
+    turns all are made one after another, and on_step is called before each.
     Raises SettingsError when steps and guidance differ, PromptError as `settled` does.
     """
     orders = [settled(model, order) for order in orders]
+    if any(order.by_turns for order in orders):
+        return [_alone(model, order, on_step) for order in orders]
     if len({(order.steps, order.guidance) for order in orders}) != 1:
         raise SettingsError("orders made together must have the same steps and guidance")
     encoded = [model.encoder.encode([order.text]) for order in orders]
@@ -79,6 +91,12 @@ def explain_together(
             clips, np.split(features, last[:-1]), np.split(weight, last[:-1]), strict=True
         )
     ]
+
+
+def _alone(model: TextToMotion, order: Order, on_step: Callable[[float], None]) -> list[Explained]:
+    on_step(0.0)
+    asked = {k: v for k, v in asdict(order).items() if k != "by_turns"}
+    return explain_by_turns(model, **asked) if order.by_turns else model.explain(**asked)
 
 
 class _Clip:
@@ -107,7 +125,7 @@ class _Clip:
         """Sample k from its rows of the result."""
         order = self.order
         motion = model.to_motion(features[: self.frames], None, order.postprocess)
-        asked = {k: v for k, v in asdict(order).items() if k not in ("text", "samples")}
+        asked = {k: v for k, v in asdict(order).items() if k not in ("text", "samples", "by_turns")}
         motion = motion.with_metadata(**model.recipe(prompt=order.text, **asked), sample=k)
         weight = weight[: len(self.tree.nodes), : self.frames]
         return Explained(motion, AlignmentMap(self.tree, weight, model.bundle.fps))

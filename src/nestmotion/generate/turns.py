@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nestmotion.generate.prompt import check_prompt
-from nestmotion.generate.scene import Prompt
+from nestmotion.generate.pipeline import Explained, TextToMotion
+from nestmotion.generate.prompt import check_prompt, check_request, check_seconds
+from nestmotion.generate.scene import Prompt, Scene
 from nestmotion.text import SemanticTree, lexicon
 from nestmotion.text.tree import Node
 
-if TYPE_CHECKING:
-    from nestmotion.generate.pipeline import TextToMotion
-
-__all__ = ["prompts_by_turns", "turn_texts"]
+__all__ = ["explain_by_turns", "prompts_by_turns", "turn_texts"]
 
 # An action is given so long at least when the length is judged from the text.
 _EASY_S = 1.5
@@ -81,6 +78,51 @@ def prompts_by_turns(
         Prompt(one, start, end, strength=strength)
         for one, (start, end) in zip(texts, itertools.pairwise(edges), strict=True)
     )
+
+
+def explain_by_turns(
+    model: TextToMotion,
+    text: str,
+    seconds: float | None = None,
+    seed: int = 0,
+    samples: int = 1,
+    steps: int | None = None,
+    guidance: float | None = None,
+    postprocess: bool = True,
+) -> list[Explained]:
+    """As `TextToMotion.explain`, with the actions of the text one after another (`prompts_by_turns`).
+
+    A text of one turn that begins from nothing in particular is made as `explain` makes it; of another
+    the map is read from the finished motion (`TextToMotion.align`). Lengths are those of `explain`.
+    Raises PromptError as `explain` does.
+    """
+    sampling, limits = model.bundle.manifest["sampling"], model.bundle.manifest["seconds"]
+    steps = sampling["steps"] if steps is None else steps
+    guidance = sampling["guidance"] if guidance is None else guidance
+    check_seconds(seconds, limits["shortest"], limits["longest"])
+    check_request(seed, samples, steps, guidance)
+    prompts = prompts_by_turns(model, text, seconds, strength=guidance)
+    end_s = prompts[-1].end_s
+    if seconds is None and end_s is not None and end_s > limits["longest"]:
+        end_s = limits["longest"]
+        prompts = prompts_by_turns(model, text, end_s, strength=guidance)
+    if len(prompts) == 1:
+        return model.explain(text, seconds, seed, samples, steps, guidance, postprocess=postprocess)
+    recipe = model.recipe(
+        prompt=check_prompt(text, model.encoder),
+        by_turns=True,
+        seed=seed,
+        seconds=end_s,
+        steps=steps,
+        guidance=guidance,
+        postprocess=postprocess,
+    )
+    found = []
+    for k in range(samples):
+        made = model.scene(Scene(prompts, end_s), seed, k, steps, postprocess=postprocess).motion
+        motion = made.with_metadata(**recipe, sample=k)
+        found.append(Explained(motion, model.align(motion, text)))
+    return found
 
 
 def _agents(tree: SemanticTree) -> list[Node]:

@@ -47,6 +47,9 @@ class Generate(_Asked):
     guidance: Guidance | None = Field(None, description="How strictly to follow the text.")
     steps: Steps | None = Field(None, description="Sampler steps.")
     postprocess: bool = Field(True, strict=True, description="Make standing feet stand.")
+    by_turns: bool = Field(
+        False, strict=True, description="The actions of the text one after another, each by itself."
+    )
 
 
 class Edit(_Asked):
