@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from nestmotion.core import Motion, Skeleton
 from nestmotion.core.edit import (
     canonicalize,
+    closed,
     concatenate,
     ground_height_m,
     mirror,
@@ -261,3 +264,56 @@ def test_reversed_twice_is_as_it_was_and_once_the_last_frame_comes_first(random_
     motion = random_motion(seed=seed)
     assert_same_motion(reverse(reverse(motion)), motion)
     np.testing.assert_array_equal(reverse(motion).positions_m, motion.positions_m[::-1])
+
+
+# Loops
+
+
+def _circle(frames=60, laps=1.0, fps=20.0):
+    """Somebody who goes round in a circle, so that after one lap all is as it was."""
+    skeleton = Skeleton(("a", "b"), (-1, 0), np.array([[0, 0, 0], [0, 0.5, 0]], dtype=float))
+    angle = 2 * np.pi * laps * np.arange(frames) / frames
+    root = np.stack([np.cos(angle), 0 * angle + 1, -np.sin(angle)], axis=-1)
+    swing = Rotation.from_rotvec(np.outer(np.sin(angle), [1, 0, 0])).as_quat()
+    quat = np.stack([Rotation.from_rotvec(np.outer(angle, [0, 1, 0])).as_quat(), swing], axis=1)
+    return Motion(skeleton, fps, root, quat, {"loop": True})
+
+
+def test_a_closed_circle_ends_where_it_begins():
+    loop = _circle()
+    found = closed(loop)
+    assert (len(found), found.is_loop) == (61, False)
+    assert_same_motion(found.frames(0, 60), loop)
+    assert_same_motion(found.frames(60, 61), loop.frames(0, 1), atol=1e-9)
+
+
+def test_half_a_circle_goes_on():
+    """A loop whose laps go on in space: the closing frame is the next lap's first."""
+    loop = _circle(laps=0.5)
+    whole = _circle(frames=120)
+    assert_same_motion(
+        closed(loop).frames(60, 61),
+        replace(
+            whole.frames(60, 61),
+            quat_local_xyzw=(
+                np.stack([whole.quat_local_xyzw[60, 0], loop.quat_local_xyzw[0, 1]])[None]
+            ),
+        ),
+        atol=1e-9,
+    )
+
+
+@pytest.mark.parametrize(("fps", "frames"), [(30.0, 90), (60.0, 180), (10.0, 30), (23.0, 69)])
+def test_a_resampled_loop_is_one(fps, frames):
+    found = resample(_circle(), fps)
+    assert (len(found), found.is_loop) == (frames, True)
+    assert found.duration_s == pytest.approx(3.0)
+    end = closed(found)
+    np.testing.assert_allclose(end.positions_m[-1], end.positions_m[0], atol=2e-3)
+
+
+def test_a_part_of_a_loop_is_none():
+    loop = _circle()
+    assert loop.frames(0, 60).is_loop
+    assert not loop.frames(0, 59).is_loop
+    assert loop.with_metadata(seed=1).without_metadata("loop").metadata == {"seed": 1}

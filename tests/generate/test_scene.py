@@ -179,6 +179,8 @@ def test_a_loop_in_place_has_no_seam_and_stays(model):
     assert seam_m(found.motion).mean() < typical
     assert np.abs(found.motion.root_m[:, [0, 2]]).max() < 0.02
     assert all(left.met for left in found.remaining)
+    assert found.motion.is_loop
+    assert "loop" not in model.scene(Scene((WALK,)), steps=1).motion.metadata
 
 
 # What nobody can do

@@ -35,7 +35,8 @@ def motions(draw: st.DrawFn) -> Motion:
     skeleton = Skeleton(tuple(f"joint {j}" for j in range(joints)), parents, offsets)
     fps = draw(st.sampled_from([12.0, 20.0, 29.97, 30.0, 60.0, 120.0]))
     quat = rng.normal(size=(frames, joints, 4))
-    return Motion(skeleton, fps, rng.uniform(-9, 9, (frames, 3)), quat, {"seed": draw(st.integers())})
+    metadata = {"seed": draw(st.integers()), "loop": draw(st.booleans())}
+    return Motion(skeleton, fps, rng.uniform(-9, 9, (frames, 3)), quat, metadata)
 
 
 @given(motion=motions())
@@ -49,6 +50,20 @@ def test_round_trip(motion: Motion, tmp_path: Path) -> None:
     assert np.abs(back.positions_m - motion.positions_m).max() < TENTH_MM / 10
     same = np.abs(np.sum(back.quat_local_xyzw * motion.quat_local_xyzw, axis=-1))
     np.testing.assert_allclose(same, 1, atol=1e-6)
+
+
+def test_a_loop_ends_with_its_beginning(tmp_path: Path, synthetic_walk: Callable[..., Motion]) -> None:
+    """A player that interpolates would else cut from the last frame to the first."""
+    walk = synthetic_walk(frames=40, speed_m_s=0.0).with_metadata(loop=True)
+    save_glb(walk, tmp_path / "a.glb")
+    glb = Glb.read(tmp_path / "a.glb")
+    (animation,) = glb.items("animations")
+    times = glb.accessor(animation["samplers"][0]["input"], ("SCALAR",))
+    assert (len(times), float(times[-1, 0])) == (41, 2.0)
+    for sampler, kind in zip(animation["samplers"], ("VEC3", *["VEC4"] * 22), strict=True):
+        values = glb.accessor(sampler["output"], (kind,))
+        np.testing.assert_allclose(values[-1], values[0], atol=1e-6)
+    assert len(load_glb(tmp_path / "a.glb")) == 40
 
 
 def test_metadata_survives(tmp_path: Path, random_motion: Callable[..., Motion]) -> None:

@@ -14,6 +14,7 @@ from nestmotion.core.skeleton import Skeleton
 
 __all__ = [
     "canonicalize",
+    "closed",
     "concatenate",
     "ground_height_m",
     "mirror",
@@ -51,12 +52,16 @@ def resample(motion: Motion, fps: float) -> Motion:
     """The same movement at another frame rate: slerp for rotations, linear for the root.
 
     First and last frame are sampled at their own times; the new last frame is the last that falls
-    within the original.
+    within the original. Of a loop also what is between the last frame and the first is sampled.
     """
     if not 0 < fps <= MOST_FPS:
         raise SettingsError(f"frames a second must be above 0 and at most {MOST_FPS}, not {fps:g}")
     if fps == motion.fps:
         return motion
+    if motion.is_loop:
+        lap = resample(closed(motion), fps)
+        ends = len(lap) > 1 and (len(lap) - 1) / fps > motion.duration_s - 1e-6
+        return (lap.frames(0, len(lap) - 1) if ends else lap).with_metadata(loop=True)
     last = len(motion) - 1
     count = int(np.floor(last / motion.fps * fps + 1e-6)) + 1
     at = np.minimum(np.arange(count) * (motion.fps / fps), last)
@@ -85,6 +90,20 @@ def move(motion: Motion, yaw_rad: float, shift_m: Sequence[float]) -> Motion:
     quat[:, 0] = quat_multiply(turn, quat[:, 0])
     root = quat_apply(turn, motion.root_m) + np.asarray(shift_m, dtype=float)
     return replace(motion, root_m=root, quat_local_xyzw=quat)
+
+
+def closed(motion: Motion) -> Motion:
+    """A loop and once more its first frame, on the place where the mean of the last and the first step
+    leads: a frame longer, so that players who interpolate have a way back to the beginning."""
+    turn, step = np.zeros(1), np.zeros((1, 3))
+    if len(motion) > 1:
+        yaw, root = motion.heading_rad[[0, 1, -2, -1]], motion.root_m[[0, 1, -2, -1]]
+        steps = quat_apply(quat_from_yaw(-yaw[[0, 2]]), root[[1, 3]] - root[[0, 2]])
+        turn, step = (yaw[[1, 3]] - yaw[[0, 2]]).mean(keepdims=True), steps.mean(0, keepdims=True)
+    heading = motion.heading_rad[-1]
+    x, _, z = motion.root_m[-1] + quat_apply(quat_from_yaw(heading[None]), step)[0]
+    first = move(canonicalize(motion.frames(0, 1)), heading + turn[0], (x, 0.0, z))
+    return concatenate([motion, first], align=False).without_metadata("loop")
 
 
 def canonicalize(motion: Motion) -> Motion:

@@ -90,16 +90,26 @@ class Motion:
         return self.positions_m[:, self.skeleton.index(name)]
 
     def frames(self, start: int, stop: int) -> Motion:
-        """The frames start (included) to stop (excluded)."""
-        return replace(
+        """The frames start (included) to stop (excluded). A part of a loop is none."""
+        part = replace(
             self,
             root_m=self.root_m[start:stop],
             quat_local_xyzw=self.quat_local_xyzw[start:stop],
         )
+        return part if len(part) == len(self) else part.without_metadata("loop")
 
     def with_metadata(self, **values: Any) -> Motion:
         """The same motion with more metadata."""
         return replace(self, metadata={**self.metadata, **values})
+
+    def without_metadata(self, name: str) -> Motion:
+        """The same motion without what is told under a name, if anything is."""
+        return replace(self, metadata={k: v for k, v in self.metadata.items() if k != name})
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether the end joins the beginning: metadata "loop"."""
+        return self.metadata.get("loop") is True
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -119,6 +119,7 @@ def direct(
     recipe = {
         "prompts": [[p.text, p.start_s, p.end_s, list(p.parts)] for p in scene.prompts],
         **({"prompt": scene.prompts[0].text} if len(scene.prompts) == 1 else {}),
+        **{name: True for name in ("loop", "in_place") if getattr(scene, name)},
         "seed": seed,
         "sample": sample,
         "steps": steps,

@@ -231,6 +231,7 @@ def _edited(
     """`made`, which is canonical, in the place of the clip it comes from, with what was done to it."""
     x, _, z = before.root_m[0]
     placed = replace(move(made, before.heading_rad[0], (x, 0.0, z)), metadata=before.metadata)
+    placed = placed.without_metadata("loop")  # its ends may have changed
     times = {"start_s": frames.start / before.fps, "end_s": frames.stop / before.fps}
     earlier = before.metadata.get("edits")
     edits = [*(earlier if isinstance(earlier, list) else []), about | times]

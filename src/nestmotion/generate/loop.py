@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nestmotion.core import Motion
-from nestmotion.core.edit import concatenate, move
+from nestmotion.core.edit import closed, concatenate, move
 from nestmotion.core.rotations import (
     quat_conjugate,
     quat_from_rotation_vector,
@@ -83,7 +83,4 @@ def _missing(motion: Motion) -> tuple[Float[np.ndarray, "j 3"], float]:
 
 def _lap(motion: Motion) -> Place:
     """From the beginning of one lap to that of the next."""
-    first, second, before, last = (Place.at(motion, t) for t in (0, 1, -2, -1))
-    a, b = before.inverse() @ last, first.inverse() @ second
-    step = Place((a.yaw_rad + b.yaw_rad) / 2, (a.x_m + b.x_m) / 2, (a.z_m + b.z_m) / 2)
-    return last @ step @ first.inverse()
+    return Place.at(closed(motion), len(motion)) @ Place.at(motion, 0).inverse()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import nestmotion
+from nestmotion.core.edit import closed
 from nestmotion.core.errors import NestmotionWarning, SettingsError
 from nestmotion.core.kinematics import local_from_world
 from nestmotion.core.motion import Motion
@@ -41,7 +42,7 @@ MAX_CLAIMED_POSES = 2_000_000
 
 
 def save_glb(motion: Motion, path: str | Path) -> None:
-    """Write a motion as a GLB file with a mannequin.
+    """Write a motion as a GLB file with a mannequin. A loop has its beginning as its last key, too.
 
     Raises OutputError when the file cannot be written, SettingsError for metadata that is not JSON.
     """
@@ -87,7 +88,7 @@ def save_glb(motion: Motion, path: str | Path) -> None:
                 },
             }
         ],
-        "animations": [_animation(motion, chunk)],
+        "animations": [_animation(closed(motion) if motion.is_loop else motion, chunk)],
     }
     write_glb(path, document, chunk)
 
@@ -162,9 +163,12 @@ def load_glb(path: str | Path) -> Motion:
     try:
         skeleton = Skeleton(_names(tree, joints), tuple(parents), offsets)
         quat_local = local_from_world(parents, quat_world)
-        return Motion(skeleton, fps, root, quat_local, metadata if isinstance(metadata, dict) else {})
+        found = Motion(skeleton, fps, root, quat_local, metadata if isinstance(metadata, dict) else {})
     except SettingsError as error:
         raise glb.fail(str(error)) from None
+    if found.is_loop and len(found) > 1:
+        return found.frames(0, len(found) - 1).with_metadata(loop=True)
+    return found
 
 
 def _extras(glb: Glb) -> dict[str, Any]:
