@@ -180,6 +180,31 @@ def test_browser_plays_the_motion(tmp_path: Path, browse: Callable, synthetic_wa
     assert (flags["slow"], flags["looped"], flags["ended"]) == ("199.00", "1.00", "false,199")
 
 
+def test_browser_goes_on_from_the_end_of_a_loop(
+    tmp_path: Path, browse: Callable, synthetic_walk: Callable
+) -> None:
+    """Between the last frame and the first it is neither the one nor the other."""
+    path = tmp_path / "a.html"
+    walk = synthetic_walk(frames=40, speed_m_s=0.0).with_metadata(loop=True)
+    save_html(walk, path)
+    root = unpack(clip_of(path)["root"]).reshape(-1, 3)
+    assert (clip_of(path)["frames"], len(root)) == (40, 41)
+    np.testing.assert_allclose(root[40], root[0], atol=1e-6)
+    ankle = walk.skeleton.index("left_ankle")
+    script = f"""
+      setPlaying(true); time = 39; last = 1000; tick(1020);
+      flags.then = [time.toFixed(2), $('clock').value].join();
+      const height = t => {{ setPose(t); return pose[12 * {ankle} + 7].toFixed(4); }};
+      flags.between = [39, 39.5, 40, 0].map(height).join();
+    """
+    flags = browse(path, script)
+    assert "error" not in flags
+    assert flags["then"] == "39.40,1.97 s · frame 40 of 40"
+    last, between, closing, first = map(float, flags["between"].split(","))
+    assert closing == first
+    assert min(last, first) < between < max(last, first)
+
+
 def test_browser_shows_a_body(tmp_path: Path, browse: Callable, synthetic_walk: Callable) -> None:
     """The picture holds pixels of the body's three colours, in the middle and not at the rim."""
     save_html(synthetic_walk(), tmp_path / "a.html")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nestmotion.core.edit import closed
 from nestmotion.core.motion import Motion
 from nestmotion.core.rotations import unroll_signs
 from nestmotion.io._atomic import atomic_write
@@ -50,6 +51,7 @@ def _details(motion: Motion) -> str:
 def _clip(motion: Motion) -> dict[str, Any]:
     """What the player needs, arrays packed."""
     skeleton, mesh = motion.skeleton, build_mannequin(motion)
+    poses = closed(motion) if motion.is_loop else motion
     return {
         "fps": motion.fps,
         "frames": len(motion),
@@ -58,8 +60,8 @@ def _clip(motion: Motion) -> dict[str, Any]:
         "sides": joint_sides(skeleton),
         "facing": round(facing_rad(motion), 4),
         "standing": round(float(np.median(motion.root_m[:, 1])), 4),
-        "root": _pack(motion.root_m),
-        "quats": _pack(unroll_signs(motion.quat_local_xyzw), bits=16),
+        "root": _pack(poses.root_m),
+        "quats": _pack(unroll_signs(poses.quat_local_xyzw), bits=16),
         "vertices": _pack(mesh.vertices_m, bits=16),
         "normals": _pack(mesh.normals, bits=8),
         "carriers": _pack(mesh.joints),
