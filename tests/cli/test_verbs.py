@@ -126,3 +126,34 @@ def test_a_foreign_skeleton_is_put_on_ours_when_asked(shared, tmp_path, capsys):
     )
     assert main(["convert", source, target, "--retarget", "--fps", "20"]) == 0
     assert load_motion(target).skeleton == canonical_skeleton()
+
+
+def test_convert_cuts_a_part_out(tmp_path, capsys):
+    clip, part = str(tmp_path / "a.npz"), str(tmp_path / "b.npz")
+    assert main(["generate", "a person walks", "--seconds", "3", "--steps", "2", "--out", clip]) == 0
+    whole = load_motion(clip)
+    for flags, frames in (
+        (["--start", "0.5", "--end", "2"], slice(10, 40)),
+        (["--start", "2.5"], slice(50, 60)),
+        (["--end", "0.05"], slice(0, 1)),
+        (["--end", "3.02"], slice(0, 60)),
+    ):
+        assert main(["convert", clip, part, "--force", *flags]) == 0
+        np.testing.assert_array_equal(load_motion(part).positions_m, whole.positions_m[frames])
+    capsys.readouterr()
+    line = (
+        "nestmotion: the clip lasts 3 s; --start must be at least 0, and --end at least a frame later "
+        "and at most 3\n"
+    )
+    for flags in (
+        ["--start", "-1"],
+        ["--end", "4"],
+        ["--start", "2", "--end", "1"],
+        ["--start", "nan"],
+    ):
+        assert main(["convert", clip, str(tmp_path / "c.npz"), *flags]) == 2
+        assert capsys.readouterr().err == line
+    assert main(["convert", clip, part, "--force", "--end", "0.01"]) == 2
+    assert not (tmp_path / "c.npz").exists()
+    assert main(["convert", clip, part, "--force", "--fps", "30"]) == 0
+    assert capsys.readouterr().out == f"{part}: 2.97 s\n"

@@ -210,6 +210,9 @@ def test_clips_that_cannot_be_edited(model, clip):
     long = concatenate([clip, clip])
     with pytest.raises(PromptError) as error:
         edit_phrase(model, long, PROMPT, "forward", "backwards")
-    assert str(error.value) == ("a clip to edit must last 1 to 10 s, not 12 s; cut a part out of it")
+    assert str(error.value) == (
+        "a clip to edit must last 1 to 10 s, not 12 s; "
+        "cut a part out of it (nestmotion convert --start --end)"
+    )
     with pytest.raises(PromptError, match="the bundle's own skeleton at 20 frames a second"):
         stretch(model, resample(clip, 30), PROMPT, "walks", 1.5)

@@ -108,8 +108,8 @@ def run(
     )
     for made, files in zip(found, targets, strict=True):
         for file in files:
-            save_motion(made.motion, file, fps=fps, force=force)
-            print(f"{file}: {made.motion.duration_s:.2f} s")
+            written = save_motion(made.motion, file, fps=fps, force=force)
+            print(f"{file}: {written.duration_s:.2f} s")
     for made, file in zip(found, maps, strict=bool(maps)):
         made.alignment.save(file, force)
         print(f"{file}: alignment of {len(made.alignment.tree.nodes)} nodes")
@@ -137,8 +137,8 @@ def _make_scene(
     for k, paths in enumerate(targets):
         made = model.scene(scene, seed, k, steps, postprocess=not raw)
         for path in paths:
-            save_motion(made.motion, path, fps=fps, force=force)
-            print(f"{path}: {made.motion.duration_s:.2f} s")
+            written = save_motion(made.motion, path, fps=fps, force=force)
+            print(f"{path}: {written.duration_s:.2f} s")
         for left in made.remaining:
             print(f"  {left}{'' if left.met else ', more than it should be'}")
 

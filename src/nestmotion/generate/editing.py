@@ -216,7 +216,7 @@ def _check(model: TextToMotion, motion: Motion) -> None:
     if not limits["shortest"] <= motion.duration_s <= limits["longest"]:
         raise PromptError(
             f"a clip to edit must last {limits['shortest']:g} to {limits['longest']:g} s, not "
-            f"{motion.duration_s:g} s; cut a part out of it"
+            f"{motion.duration_s:g} s; cut a part out of it (nestmotion convert --start --end)"
         )
 
 

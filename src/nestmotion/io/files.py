@@ -107,10 +107,10 @@ def check_output(path: str | Path, force: bool = False) -> None:
 
 def save_motion(
     motion: Motion, path: str | Path, *, fps: float | None = None, force: bool = False
-) -> None:
+) -> Motion:
     """Write a motion file; its suffix tells the format. Missing folders are made.
 
-    fps: resample to this frame rate first. force: replace a file that exists.
+    fps: resample to this frame rate first. force: replace a file that exists. Returns what was written.
     Raises OutputError, one line, for an unknown suffix, a file that exists already or cannot be
     written; SettingsError when `fps` is out of range or the format cannot hold the motion.
     """
@@ -119,6 +119,7 @@ def save_motion(
     if fps is not None:
         motion = resample(motion, fps)
     _saver(path)(motion, path)
+    return motion
 
 
 def _saver(path: Path) -> Callable[[Motion, Path], None]:
