@@ -55,8 +55,9 @@ def test_generate_explains_turns_and_tells_of_them(tmp_path, capsys):
     text, motion = "a person sits down, then waves", str(tmp_path / "a.npz")
     command = ["generate", text, "--seconds", "5", "--steps", "2", "--out", motion]
     assert main(command) == 0
-    told = "one after another: a person stands; a person sits down; a person waves"
-    assert capsys.readouterr().err == f"nestmotion: with --by-turns, {told}\n"
+    turns = "a person stands; a person sits down; a person waves"
+    told = f"nestmotion: --by-turns would make this one after another: {turns}\n"
+    assert capsys.readouterr().err == told
     more = ["--by-turns", "--force", "--explain", str(tmp_path / "map.json")]
     assert main([*command, *more]) == 0
     assert capsys.readouterr().err == ""

@@ -274,10 +274,21 @@ def test_nothing_to_start_from(settings, message):
         ),
     ],
 )
-def test_nothing_to_average(start, share, message):
+def test_nothing_to_average(run, start, share, message):
     with pytest.raises(TrainingError) as error:
-        check_own_share(TrainConfig(start_from=start), share)
+        check_own_share(run, TrainConfig(start_from=start), share)
     assert str(error.value) == message
+
+
+def test_no_average_of_other_normalizers(run, bundle):
+    check_own_share(run, TrainConfig(start_from=str(bundle)), 0.5)
+    check_own_share(run, TrainConfig(start_from=SHIPPED), 1.0)
+    with pytest.raises(TrainingError) as error:
+        check_own_share(run, TrainConfig(start_from=SHIPPED), 0.5)
+    assert str(error.value) == (
+        f"{run} and {SHIPPED} were taught with other means and deviations of the features, so that "
+        "their weights have no average; leave --own-share out"
+    )
 
 
 def test_a_teacher_of_another_normalizer(run):

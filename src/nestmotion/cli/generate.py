@@ -121,7 +121,8 @@ def _tell_of_turns(model: TextToMotion, text: str, seconds: float | None) -> Non
     """One prompt of several actions often shows one of them; who does not know the flag is told."""
     turns = [prompt.text for prompt in prompts_by_turns(model, text, seconds)]
     if len(turns) > 1:
-        print(f"nestmotion: with --by-turns, one after another: {'; '.join(turns)}", file=sys.stderr)
+        told = f"--by-turns would make this one after another: {'; '.join(turns)}"
+        print(f"nestmotion: {told}", file=sys.stderr)
 
 
 def _make_scene(

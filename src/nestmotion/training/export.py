@@ -74,7 +74,7 @@ def export(
     """
     config = read_config(run)
     check_corpus(run, corpus)
-    check_own_share(config, settings.own_share)
+    check_own_share(run, config, settings.own_share)
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; choose a folder")
     if out.exists() and any(out.iterdir()):

@@ -103,8 +103,8 @@ def load_start(folder: Path, model: nn.Module) -> None:
     model.load_state_dict(wanted | {k: torch.tensor(v) for k, v in found.items()})
 
 
-def check_own_share(config: TrainConfig, own_share: float) -> None:
-    """Raises TrainingError when weights cannot be averaged so."""
+def check_own_share(run: Path, config: TrainConfig, own_share: float) -> None:
+    """Raises TrainingError when a run's weights cannot be averaged so with those it started from."""
     if not 0.0 < own_share <= 1.0:
         raise TrainingError(
             f"a run's own share of the weights is above 0 and at most 1, not {own_share:g}"
@@ -113,6 +113,11 @@ def check_own_share(config: TrainConfig, own_share: float) -> None:
         raise TrainingError(
             "this run began with no other weights, so there are none to average its own with; "
             "leave --own-share out"
+        )
+    if own_share < 1.0 and not _same(read_normalizer(run), _normalizer(config.start_from)):
+        raise TrainingError(
+            f"{run} and {config.start_from} were taught with other means and deviations of the "
+            "features, so that their weights have no average; leave --own-share out"
         )
 
 
