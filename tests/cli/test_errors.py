@@ -249,4 +249,4 @@ def test_motion_is_what_was_promised(tmp_path, capsys, random_motion):
     motion: Motion = random_motion(frames=21)
     save_motion(motion, tmp_path / "a.npz")
     assert main(["convert", str(tmp_path / "a.npz"), str(tmp_path / "b.bvh"), "--fps", "40"]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'b.bvh'}: 1.05 s\n"
+    assert capsys.readouterr().out == f"{tmp_path / 'b.bvh'}: 1.02 s\n"
