@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -158,3 +160,13 @@ def test_convert_cuts_a_part_out(tmp_path, capsys):
     assert not (tmp_path / "c.npz").exists()
     assert main(["convert", clip, part, "--force", "--fps", "30"]) == 0
     assert capsys.readouterr().out == f"{part}: 2.97 s\n"
+
+
+def test_who_has_read_enough_may_hang_up():
+    """As `nestmotion parse ... | head -1` does: no traceback, and no failure."""
+    code = "import sys; from nestmotion.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "parse", "a person walks, " * 40 + "sits"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.close()
+        said = running.stderr.read()
+        assert (running.wait(timeout=60), said) == (0, b"")

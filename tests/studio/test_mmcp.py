@@ -204,6 +204,7 @@ def test_a_batch_keeps_failures_to_their_item(served, spec):
         ),
         ({"options": {"num_samples": 16}}, 400, "invalid_options"),
         ({"options": {"seed": -1}}, 400, "invalid_options"),
+        ({"options": {"diffusion_steps": 101}}, 400, "invalid_options"),
         ({"options": {"guidance": {"type": "separated", "weight": [1, 2]}}}, 400, "invalid_options"),
         ({"options": {"guidance": {"type": "regular", "weight": [99]}}}, 400, "invalid_options"),
         ({"constraints": [_GROUND]}, 400, "unsupported_constraint"),
