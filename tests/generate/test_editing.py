@@ -13,6 +13,7 @@ from nestmotion.core.errors import PromptError, SettingsError
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.editing import edit_phrase, prompt_of, regenerate, stretch
 from nestmotion.generate.sampler import FADE_FRAMES
+from nestmotion.generate.turns import explain_by_turns
 
 PROMPT = "a person walks forward, then waves with the left hand"
 
@@ -204,6 +205,23 @@ def test_a_model_that_heeds_nothing_but_text(model, clip):
     with pytest.raises(PromptError) as error:
         stretch(plain, clip, PROMPT, "forward", 1.5)
     assert str(error.value) == line
+
+
+def test_what_the_first_action_begins_from_stays(model):
+    """By turns who sits down stands first; who lies down instead lies down from standing, too."""
+    text = "a person sits down"
+    (made,) = explain_by_turns(model, text, 6.0)
+    changed = edit_phrase(model, made.motion, text, "sits down", "lies down")
+    longer = stretch(model, made.motion, text, "sits down", 1.25)
+    for found in (changed, longer):
+        assert found.start_s == made.motion.metadata["opening_s"] == 1.2
+        assert _mean_change_m(found.motion, made.motion, slice(0, 24)) < 1e-9
+    assert changed.motion.root_m[60:, 1].mean() < 0.4
+    assert len(longer.motion) == 144
+    other = edit_phrase(model, made.motion, text, "a person", "an old man")
+    assert (other.start_s, other.end_s) == (0, 6)
+    (walk,) = explain_by_turns(model, "a person walks, then jumps", 4.0, steps=1)
+    assert walk.motion.metadata["opening_s"] == 0
 
 
 def test_clips_that_cannot_be_edited(model, clip):

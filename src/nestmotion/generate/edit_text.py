@@ -17,6 +17,7 @@ from nestmotion.text.tree import Node
 
 __all__ = [
     "SHORTEST_S",
+    "about_who",
     "actions_of",
     "changed_words",
     "find_phrase",
@@ -86,10 +87,15 @@ def _touched(nodes: Sequence[Node], span: Span) -> list[Node]:
     return [node for node in nodes if node.start < span[1] and span[0] < node.end]
 
 
+def about_who(tree: SemanticTree, span: Span) -> bool:
+    """Whether characters of the prompt are about who moves, and so about all that is done."""
+    phrases = [n for n in _touched(tree.phrases, span) if n.role not in _LINKS]
+    return bool(phrases) and all(n.role == "agent" for n in phrases)
+
+
 def actions_of(tree: SemanticTree, span: Span) -> list[Node]:
     """The actions that characters of the prompt belong to; all for words about who moves."""
-    phrases = [n for n in _touched(tree.phrases, span) if n.role not in _LINKS]
-    if phrases and all(n.role == "agent" for n in phrases):
+    if about_who(tree, span):
         return list(tree.actions)
     return _touched(tree.actions, span) or list(tree.actions)
 

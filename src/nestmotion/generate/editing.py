@@ -16,7 +16,9 @@ from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize, mirror, move
 from nestmotion.core.errors import PromptError, SettingsError
 from nestmotion.generate.edit_motion import carried, mirrored, retimed, set_in
+from nestmotion.generate.edit_text import SHORTEST_S as ACTION_S
 from nestmotion.generate.edit_text import (
+    about_who,
     actions_of,
     changed_words,
     find_phrase,
@@ -92,6 +94,8 @@ def edit_phrase(
     text = prompt[:start] + to + prompt[end:]
     alignment = model.align(motion, prompt)
     frames = frames_of(alignment, actions_of(alignment.tree, (start, end)))
+    if not about_who(alignment.tree, (start, end)):
+        frames = _after_opening(motion, frames)
     old, new = changed_words(prompt, text)
     new_tree = model.read_tree(text, model.encoder.encode([text]))
     joints = joints_named([(alignment.tree, old), (new_tree, new)], motion.skeleton)
@@ -153,7 +157,7 @@ def stretch(model: TextToMotion, motion: Motion, prompt: str, phrase: str, facto
     prompt, phrase = (" ".join(text.split()) for text in (prompt, phrase))
     span = find_phrase(prompt, phrase)
     alignment = model.align(motion, prompt)
-    frames = frames_of(alignment, actions_of(alignment.tree, span))
+    frames = _after_opening(motion, frames_of(alignment, actions_of(alignment.tree, span)))
     made = retimed(canonicalize(motion), frames, factor)
     frames = range(frames.start, frames.stop + len(made) - len(motion))
     return _edited(made, motion, prompt, frames, None, {"phrase": phrase, "factor": factor})
@@ -207,6 +211,16 @@ class _Maker:
             kept=tuple(Kept(kept.frames(*edges), edges[0] / fps) for edges in around),
         )
         return self.model.scene(scene, self.seed, steps=self.steps).motion
+
+
+def _after_opening(motion: Motion, frames: range) -> range:
+    """Without the frames of what is only shown so that the first action has something to begin from
+    (generate/turns.py), where that leaves enough: the text does not tell of them."""
+    opening_s = motion.metadata.get("opening_s")
+    if not isinstance(opening_s, int | float):
+        return frames
+    first = max(frames.start, round(opening_s * motion.fps))
+    return range(first, frames.stop) if frames.stop - first >= ACTION_S * motion.fps else frames
 
 
 def _check(model: TextToMotion, motion: Motion) -> None:

@@ -108,9 +108,11 @@ def explain_by_turns(
         prompts = prompts_by_turns(model, text, end_s, strength=guidance)
     if len(prompts) == 1:
         return model.explain(text, seconds, seed, samples, steps, guidance, postprocess=postprocess)
+    said = prompts_by_turns(model, text, end_s, opening=False)
     recipe = model.recipe(
         prompt=check_prompt(text, model.encoder),
         by_turns=True,
+        opening_s=prompts[0].end_s if len(prompts) > len(said) else 0.0,
         seed=seed,
         seconds=end_s,
         steps=steps,
