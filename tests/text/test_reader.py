@@ -44,6 +44,13 @@ def test_any_text_gives_a_sound_tree(text, pieces):
     check_tree(read(text, pieces))
 
 
+def test_a_letter_that_is_taken_apart_is_one_piece():
+    """The tokenizer has three pieces for this one syllable, all at its place."""
+    tree = read("왈 waves", pieces=True)
+    check_tree(tree)
+    assert [node.text for node in tree.level(5)] == ["왈", "waves"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -94,9 +94,12 @@ def build_tree(
             phrase = nodes.add(action, 3, labels[a].role or "other", _hull(words, a, b))
             for k in range(a, b):
                 word = nodes.add(phrase, 4, "word", words[k])
-                for place in inside[k]:
-                    start, end = spans[place]
-                    nodes.add(word, 5, "piece", (int(start), int(min(end, words[k][1]))))
+                past = 0
+                for start, end in (spans[place] for place in inside[k]):
+                    if start < past:  # a letter that the tokenizer takes apart (Hangul) is one piece
+                        continue
+                    past = min(end, words[k][1])
+                    nodes.add(word, 5, "piece", (int(start), int(past)))
     return SemanticTree(prompt, tuple(nodes.found))
 
 
