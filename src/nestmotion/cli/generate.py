@@ -84,13 +84,7 @@ def run(
     for file in maps:
         check_map_output(file, force)
     model = TextToMotion.load(bundle, threads)
-    usual = model.bundle.manifest["sampling"]
-    check_request(
-        seed,
-        samples,
-        usual["steps"] if steps is None else steps,
-        usual["guidance"] if guidance is None else guidance,
-    )
+    check_request(seed, samples, *model.sampling(steps, guidance))
     asked = scene_of_flags(
         text, scene, at, path, start_from, loop, in_place, by_turns, seconds, guidance, model
     )

@@ -43,10 +43,9 @@ def settled(model: TextToMotion, order: Order) -> Order:
 
     Raises PromptError when one is out of range.
     """
-    sampling, limits = model.bundle.manifest["sampling"], model.bundle.manifest["seconds"]
+    limits = model.bundle.manifest["seconds"]
     prompt = check_prompt(order.text, model.encoder)
-    steps = sampling["steps"] if order.steps is None else order.steps
-    guidance = sampling["guidance"] if order.guidance is None else order.guidance
+    steps, guidance = model.sampling(order.steps, order.guidance)
     check_seconds(order.seconds, limits["shortest"], limits["longest"])
     check_request(order.seed, order.samples, steps, guidance)
     seconds = order.seconds

@@ -100,9 +100,8 @@ def direct(
 ) -> SceneResult:
     """As `TextToMotion.scene`, whose method this is."""
     bundle = model.bundle
-    sampling = bundle.manifest["sampling"]
-    steps = sampling["steps"] if steps is None else steps
-    check_request(seed, 1, steps, sampling["guidance"])
+    steps, guidance = model.sampling(steps, None)
+    check_request(seed, 1, steps, guidance)
     if sample < 0:
         raise PromptError(f"the sample must be 0 or more, not {sample}")
     scene = complete_scene(scene, bundle.skeleton, bundle.fps, model.predict_seconds)

@@ -122,9 +122,7 @@ class TextToMotion:
         postprocess: bool = True,
     ) -> list[Explained]:
         """As `generate`, and with each motion the map of which words are about which moment."""
-        sampling = self.bundle.manifest["sampling"]
-        steps = sampling["steps"] if steps is None else steps
-        guidance = sampling["guidance"] if guidance is None else guidance
+        steps, guidance = self.sampling(steps, guidance)
         limits = self.bundle.manifest["seconds"]
         if known is not None:
             self._check_known(known, seconds)
@@ -155,6 +153,14 @@ class TextToMotion:
             )
             for k, (f, w) in enumerate(zip(features, weight, strict=True))
         ]
+
+    def sampling(self, steps: int | None, guidance: float | None) -> tuple[int, float]:
+        """Sampler steps and guidance; the bundle's own, chosen on validation, where None."""
+        usual = self.bundle.manifest["sampling"]
+        return (
+            usual["steps"] if steps is None else steps,
+            usual["guidance"] if guidance is None else guidance,
+        )
 
     def recipe(self, **asked: Any) -> dict[str, Any]:
         """What a motion follows from: what was asked, and the bundle; kept as its metadata."""

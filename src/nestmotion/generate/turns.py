@@ -56,6 +56,13 @@ def prompts_by_turns(
     there is time for, is one prompt. opening: who sits down first stands first, and who stands up first
     sits first, where there is time. Raises PromptError as `TextToMotion.generate` does.
     """
+    return _turns(model, text, seconds, strength, opening)[0]
+
+
+def _turns(
+    model: TextToMotion, text: str, seconds: float | None, strength: float | None, opening: bool
+) -> tuple[tuple[Prompt, ...], float]:
+    """`prompts_by_turns`, and for how many seconds what the text does not tell of is shown first."""
     prompt = check_prompt(text, model.encoder)
     tree = model.read_tree(prompt, model.encoder.encode([prompt]))
     texts = turn_texts(tree)
@@ -74,10 +81,11 @@ def prompts_by_turns(
     edges = [lead, *(float(f) / model.bundle.fps for f in frames[:-1]), seconds]
     if begins is not None:
         texts, edges = [begins, *texts], [0.0, *edges]
-    return tuple(
+    prompts = (
         Prompt(one, start, end, strength=strength)
         for one, (start, end) in zip(texts, itertools.pairwise(edges), strict=True)
     )
+    return tuple(prompts), lead
 
 
 def explain_by_turns(
@@ -93,26 +101,24 @@ def explain_by_turns(
     """As `TextToMotion.explain`, with the actions of the text one after another (`prompts_by_turns`).
 
     A text of one turn that begins from nothing in particular is made as `explain` makes it; of another
-    the map is read from the finished motion (`TextToMotion.align`). Lengths are those of `explain`.
+    the map is read from the finished motion (`TextToMotion.align`). No longer than `explain` can make.
     Raises PromptError as `explain` does.
     """
-    sampling, limits = model.bundle.manifest["sampling"], model.bundle.manifest["seconds"]
-    steps = sampling["steps"] if steps is None else steps
-    guidance = sampling["guidance"] if guidance is None else guidance
+    limits = model.bundle.manifest["seconds"]
+    steps, guidance = model.sampling(steps, guidance)
     check_seconds(seconds, limits["shortest"], limits["longest"])
     check_request(seed, samples, steps, guidance)
-    prompts = prompts_by_turns(model, text, seconds, strength=guidance)
+    prompts, opening_s = _turns(model, text, seconds, guidance, True)
     end_s = prompts[-1].end_s
     if seconds is None and end_s is not None and end_s > limits["longest"]:
         end_s = limits["longest"]
-        prompts = prompts_by_turns(model, text, end_s, strength=guidance)
+        prompts, opening_s = _turns(model, text, end_s, guidance, True)
     if len(prompts) == 1:
         return model.explain(text, seconds, seed, samples, steps, guidance, postprocess=postprocess)
-    said = prompts_by_turns(model, text, end_s, opening=False)
     recipe = model.recipe(
         prompt=check_prompt(text, model.encoder),
         by_turns=True,
-        opening_s=prompts[0].end_s if len(prompts) > len(said) else 0.0,
+        opening_s=opening_s,
         seed=seed,
         seconds=end_s,
         steps=steps,
