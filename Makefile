@@ -39,7 +39,7 @@ demo: $(DEMO)/.installed ## generate a clip with what generation needs (no torch
 	@echo "open out/demo.html in a browser; out/demo.glb and out/demo.bvh in Blender"
 
 test: check ## run the checks and every test that is not slow
-	OMP_NUM_THREADS=1 $(TEST)/bin/pytest -n 2 -rs -m "not slow"
+	OMP_NUM_THREADS=1 $(TEST)/bin/pytest -n 2 --dist loadfile -rs -m "not slow"
 
 check: $(TEST)/.installed ## lint, format, types, import rules
 	$(TEST)/bin/ruff check

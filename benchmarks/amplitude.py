@@ -60,7 +60,7 @@ def main() -> None:
     real, texts = [canonicalize(corpus.motion(clip)) for clip in clips], list(map(caption_of, clips))
     made = [
         [
-            model.generate(text, clip.duration_s, seed, postprocess=False)[0]
+            model.generate(text, clip.duration_s, seed, postprocess=False, by_turns=False)[0]
             for text, clip in zip(texts, real, strict=True)
         ]
         for seed in range(options.seeds)

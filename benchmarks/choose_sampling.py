@@ -64,9 +64,11 @@ def main() -> None:
     for steps in options.steps:
         for guidance in options.guidance:
             made = [
-                model.generate(text, len(clip) / corpus.fps, 0, 1, steps, guidance, postprocess=False)[
-                    0
-                ]
+                model.generate(
+                    *(text, len(clip) / corpus.fps, 0, 1, steps, guidance),
+                    postprocess=False,
+                    by_turns=False,
+                )[0]
                 for text, clip in zip(captions, clips, strict=True)
             ]
             found = measured(made)

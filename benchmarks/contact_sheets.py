@@ -1,11 +1,12 @@
 """Contact sheets of the prompts in nestmotion.evaluation.prompts: what a bundle makes of each.
 
     python benchmarks/contact_sheets.py OUT [BUNDLE ...] [--seconds 6] [--seed 0]
-        [--raw | --both | --by-turns] [--references CORPUS]
+        [--raw | --both] [--one-go] [--references CORPUS]
 
 Writes OUT/NAME-1.png, OUT/NAME-2.png and so on for each bundle (the default one when none is named),
 twelve rows a page. --raw: without post-processing; --both: every motion without and, below, with it;
---by-turns: the actions of a prompt one after another. Nothing is chosen: the first sample of the seed.
+--one-go: the actions of a prompt not one after another. Nothing is chosen: the first sample of the
+seed.
 --references: OUT/reference-1.png and so on as well, for each prompt the clip of the corpus whose
 caption is nearest by sentence vectors among those that name the same sides.
 """
@@ -23,21 +24,15 @@ from nestmotion.evaluation.contact_sheet import contact_sheet
 from nestmotion.evaluation.prompts import PROMPTS
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.postprocess import postprocess
-from nestmotion.generate.scene import Scene
-from nestmotion.generate.turns import prompts_by_turns
 from nestmotion.text.mirror import mirror_text
 
 ROWS = 12
 
 
-def rows(model: TextToMotion, seconds: float, seed: int, ways: tuple[str, ...]):
+def rows(model: TextToMotion, seconds: float, seed: int, ways: tuple[str, ...], by_turns: bool):
     """Motion and title of every row."""
     for prompt in PROMPTS:
-        if ways == ("by turns",):
-            scene = Scene(prompts_by_turns(model, prompt, seconds), seconds)
-            yield model.scene(scene, seed).motion, prompt
-            continue
-        raw = model.generate(prompt, seconds, seed, postprocess=False)[0]
+        raw = model.generate(prompt, seconds, seed, postprocess=False, by_turns=by_turns)[0]
         for way in ways:
             motion = raw if way == "raw" else postprocess(raw)
             yield motion, f"{prompt} ({way})" if len(ways) > 1 else prompt
@@ -81,14 +76,15 @@ def main() -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--raw", dest="ways", action="store_const", const=("raw",))
     which.add_argument("--both", dest="ways", action="store_const", const=("raw", "processed"))
-    which.add_argument("--by-turns", dest="ways", action="store_const", const=("by turns",))
+    parser.add_argument("--one-go", action="store_true")
     options = parser.parse_args()
 
     options.out.mkdir(parents=True, exist_ok=True)
     for folder in options.bundles or [None]:
         model = TextToMotion.load(folder)
         name = Path(folder).name if folder else "default"
-        drawn = list(rows(model, options.seconds, options.seed, options.ways or ("processed",)))
+        ways = options.ways or ("processed",)
+        drawn = list(rows(model, options.seconds, options.seed, ways, not options.one_go))
         draw(drawn, options.out, name)
     if options.references:
         real = references(model, PreparedCorpus.open(options.references))

@@ -100,6 +100,7 @@ def print_second_clip(prompt: str, seconds: float, runs: int) -> None:
     model = TextToMotion.load()
     loaded = time.perf_counter() - start
     for _ in range(runs + 1):
+        model.inputs_of.cache_clear()  # as if the text were another one
         start = time.perf_counter()
         model.generate(prompt, seconds=seconds, seed=0)
         times.append(time.perf_counter() - start)

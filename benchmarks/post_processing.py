@@ -84,7 +84,9 @@ def main() -> None:
         name, every = Path(folder).name if folder else "default", []
         for seed in range(options.seeds):
             made = [
-                model.generate(c.captions[0].text, len(c) / corpus.fps, seed, postprocess=False)[0]
+                model.generate(
+                    *(c.captions[0].text, len(c) / corpus.fps, seed), postprocess=False, by_turns=False
+                )[0]
                 for c in chosen
             ]
             print(row(f"{name}, seed {seed}", made), flush=True)

@@ -67,8 +67,13 @@ def test_prompt_of_ten_thousand_words(one_line):
 )
 def test_seconds_out_of_range(one_line, seconds, shown):
     assert one_line("generate", "a person waves", f"--seconds={seconds}", "--out", "x.bvh") == (
-        f"seconds must be from 1 to 10, not {shown}"
+        f"seconds must be from 1 to 600, not {shown}"
     )
+
+
+def test_seconds_in_one_go(one_line):
+    command = ["generate", "a person waves", "--no-by-turns", "--out", "x.bvh"]
+    assert one_line(*command, "--seconds=11") == "seconds must be from 1 to 10, not 11"
 
 
 @pytest.mark.parametrize(

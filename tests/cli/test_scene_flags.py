@@ -11,6 +11,7 @@ from nestmotion.cli.scene_flags import scene_of_flags
 from nestmotion.core.errors import NestmotionError
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.scene import Path, Prompt, Scene, Waypoint
+from nestmotion.generate.scene_check import PACE_M_S
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def model():
     return TextToMotion.load()
 
 
-def _scene(model, text=None, scene=None, at=(), path=None, seconds=None, guidance=None, by_turns=False):
+def _scene(model, text=None, scene=None, at=(), path=None, seconds=None, guidance=None, by_turns=True):
     return scene_of_flags(
         text, scene, list(at), path, None, False, False, by_turns, seconds, guidance, model
     )
@@ -63,18 +64,29 @@ def test_numbers_out_of_range_are_refused_for_scenes(tmp_path, capsys, flag, val
 
 def test_turns_go_along_a_path(model):
     text = "a person walks, then runs"
-    scene = _scene(model, text, path="0,0 0,3", seconds=4, guidance=3, by_turns=True)
+    scene = _scene(model, text, path="0,0 0,3", seconds=4, guidance=3)
     assert [p.text for p in scene.prompts] == ["a person walks", "a person runs"]
     assert {p.strength for p in scene.prompts} == {3}
     assert scene.prompts[-1].end_s == scene.seconds == 4
     assert scene.path == Path((Waypoint(0, 0), Waypoint(0, 3)))
+    (one,) = _scene(model, text, path="0,0 0,3", by_turns=False).prompts
+    assert one == Prompt(text)
+
+
+def test_turns_last_as_long_as_their_path(model):
+    text = "a person walks, then sits down"
+    assert _scene(model, text, path="0,0 0,3 2,4@9").prompts[-1].end_s == 9
+    slow = _scene(model, text, path="0,0 0,11").prompts[-1].end_s
+    assert slow == pytest.approx(11 / PACE_M_S, abs=0.1)
+    assert _scene(model, "a person sits down", path="0,0 0,3").prompts[0].text == "a person stands"
 
 
 def test_turns_alone_are_a_scene_where_one_sample_is_too_short(model):
     text = "a person walks, then runs"
-    assert _scene(model, text, by_turns=True) is None
-    assert _scene(model, text, seconds=10, by_turns=True) is None
-    assert _scene(model, text, seconds=12, by_turns=True).prompts[-1].end_s == 12
+    assert _scene(model, text) is None
+    assert _scene(model, text, seconds=10) is None
+    assert _scene(model, text, seconds=12).prompts[-1].end_s == 12
+    assert _scene(model, text, seconds=12, by_turns=False) is None  # `generate` refuses it
 
 
 @pytest.mark.parametrize(
@@ -93,14 +105,6 @@ def test_turns_alone_are_a_scene_where_one_sample_is_too_short(model):
         (
             {"text": "walks", "scene": "scene.json"},
             "--scene says everything; leave the text and the flags that describe a scene out",
-        ),
-        (
-            {"text": "walks, then sits", "by_turns": True, "at": ["2: waves"]},
-            "--by-turns divides the time among the actions of a text; give a text and leave --at out",
-        ),
-        (
-            {"by_turns": True},
-            "--by-turns divides the time among the actions of a text; give a text and leave --at out",
         ),
     ],
 )

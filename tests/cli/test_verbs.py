@@ -56,15 +56,15 @@ def test_generate_explains_itself(tmp_path, capsys):
 def test_generate_explains_turns_and_tells_of_them(tmp_path, capsys):
     text, motion = "a person sits down, then waves", str(tmp_path / "a.npz")
     command = ["generate", text, "--seconds", "5", "--steps", "2", "--out", motion]
-    assert main(command) == 0
+    assert main([*command, "--explain", str(tmp_path / "map.json")]) == 0
     turns = "a person stands; a person sits down; a person waves"
-    told = f"nestmotion: --by-turns would make this one after another: {turns}\n"
+    told = f"nestmotion: one after another: {turns} (--no-by-turns: all in one go)\n"
     assert capsys.readouterr().err == told
-    more = ["--by-turns", "--force", "--explain", str(tmp_path / "map.json")]
-    assert main([*command, *more]) == 0
-    assert capsys.readouterr().err == ""
     assert json.loads((tmp_path / "map.json").read_text("utf-8"))["frames"] == 100
     assert load_motion(motion).metadata["prompt"] == text
+    assert main([*command, "--no-by-turns", "--force"]) == 0
+    assert capsys.readouterr().err == ""
+    assert "prompts" not in load_motion(motion).metadata
     assert main(["generate", "a person walks", "--out", motion, "--force"]) == 0
     assert capsys.readouterr().err == ""
 

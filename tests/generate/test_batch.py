@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ def model():
 def test_as_if_each_were_made_alone(model):
     orders = [
         Order("a person walks forward", seconds=2, seed=3),
-        Order("a person jumps twice, then waves with the left hand", seconds=1.3, samples=2),
+        Order("a person jumps, then waves", seconds=1.3, samples=2, by_turns=False),
         Order("a man kicks", seed=9, postprocess=False),
     ]
     told = []
@@ -26,9 +28,7 @@ def test_as_if_each_were_made_alone(model):
     steps = model.bundle.manifest["sampling"]["steps"]
     assert told == [k / steps for k in range(steps)]
     for order, made in zip(orders, together, strict=True):
-        alone = model.explain(
-            order.text, order.seconds, order.seed, order.samples, postprocess=order.postprocess
-        )
+        alone = model.explain(**asdict(order))
         assert len(made) == order.samples
         for one, other in zip(made, alone, strict=True):
             assert one.motion.metadata == other.motion.metadata
@@ -57,8 +57,8 @@ def test_alike_are_those_that_need_no_padding(model):
     assert key(seconds=3) != key(seconds=3, steps=5)
 
 
-def test_by_turns_all_are_made_alone(model):
-    turns = settled(model, Order("a person walks, then sits down", samples=2, steps=2, by_turns=True))
+def test_with_turns_among_them_all_are_made_alone(model):
+    turns = settled(model, Order("a person walks, then sits down", samples=2, steps=2))
     plain = Order("a person walks", seconds=2, steps=3)
     assert turns.seconds is None
     assert alike(model, turns) is None

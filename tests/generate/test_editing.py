@@ -13,7 +13,6 @@ from nestmotion.core.errors import PromptError, SettingsError
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.editing import edit_phrase, prompt_of, regenerate, stretch
 from nestmotion.generate.sampler import FADE_FRAMES
-from nestmotion.generate.turns import explain_by_turns
 
 PROMPT = "a person walks forward, then waves with the left hand"
 
@@ -210,7 +209,7 @@ def test_a_model_that_heeds_nothing_but_text(model, clip):
 def test_what_the_first_action_begins_from_stays(model):
     """By turns who sits down stands first; who lies down instead lies down from standing, too."""
     text = "a person sits down"
-    (made,) = explain_by_turns(model, text, 6.0)
+    (made,) = model.explain(text, 6.0)
     changed = edit_phrase(model, made.motion, text, "sits down", "lies down")
     longer = stretch(model, made.motion, text, "sits down", 1.25)
     for found in (changed, longer):
@@ -220,7 +219,9 @@ def test_what_the_first_action_begins_from_stays(model):
     assert len(longer.motion) == 144
     other = edit_phrase(model, made.motion, text, "a person", "an old man")
     assert (other.start_s, other.end_s) == (0, 6)
-    (walk,) = explain_by_turns(model, "a person walks, then jumps", 4.0, steps=1)
+    again = model.generate("an old man sits down", 6.0)[0]
+    np.testing.assert_allclose(other.motion.root_m, again.root_m, atol=1e-6)
+    (walk,) = model.explain("a person walks, then jumps", 4.0, steps=1)
     assert walk.motion.metadata["opening_s"] == 0
 
 

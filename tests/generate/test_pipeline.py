@@ -94,6 +94,7 @@ def test_length_is_predicted_within_limits(model):
 def test_the_recipe_travels_with_the_motion(model, walk):
     assert dict(walk.metadata) == {
         "prompt": "a person walks forward",
+        "by_turns": True,
         "seed": 3,
         "seconds": 4,
         "steps": model.bundle.manifest["sampling"]["steps"],

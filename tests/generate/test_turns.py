@@ -8,7 +8,7 @@ import pytest
 from nestmotion.core.errors import PromptError
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.scene import Scene
-from nestmotion.generate.turns import explain_by_turns, prompts_by_turns, turn_texts
+from nestmotion.generate.turns import frames_told, prompts_by_turns, turn_texts
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_who_sits_after_standing_stands_first(model):
 def test_turns_are_explained(model):
     """The scene of the turns, under the whole text, with a map of the whole text."""
     text = "a person walks forward, then jumps"
-    first, second = explain_by_turns(model, text, 4.0, seed=3, samples=2, guidance=3.0)
+    first, second = model.explain(text, 4.0, seed=3, samples=2, guidance=3.0)
     prompts = prompts_by_turns(model, text, 4.0, strength=3.0)
     scene = model.scene(Scene(prompts, 4.0), seed=3, sample=1).motion
     np.testing.assert_array_equal(second.motion.positions_m, scene.positions_m)
@@ -137,20 +137,58 @@ def test_turns_are_explained(model):
     assert walks[-30:].mean() < jumps[-30:].mean()
 
 
-def test_one_turn_is_explained_as_ever(model):
+def test_one_turn_is_made_in_one_go(model):
     text = "a person walks forward"
-    (made,) = explain_by_turns(model, text, seed=2)
-    (plain,) = model.explain(text, seed=2)
-    assert made.motion.metadata == plain.motion.metadata
+    (made,) = model.explain(text, seed=2)
+    (plain,) = model.explain(text, seed=2, by_turns=False)
+    assert made.motion.metadata == {**plain.motion.metadata, "by_turns": True}
     np.testing.assert_array_equal(made.motion.positions_m, plain.motion.positions_m)
 
 
 def test_many_turns_take_no_longer_than_the_network_can(model):
     text = "a person walks, jumps, turns, kicks, bows, waves, claps, then sits"
     assert prompts_by_turns(model, text)[-1].end_s > 10
-    (made,) = explain_by_turns(model, text, steps=1)
+    (made,) = model.explain(text, steps=1)
     assert made.motion.duration_s == 10
     assert len(made.motion.metadata["prompts"]) == 8
     with pytest.raises(PromptError) as error:
-        explain_by_turns(model, text, 11.0)
+        model.explain(text, 11.0)
     assert str(error.value) == "seconds must be from 1 to 10, not 11"
+
+
+def test_a_clip_tells_which_frames_an_action_was_given(model):
+    text = "a person sits down, then waves"
+    clip = model.generate(text, 5.0, steps=1)[0]
+    (_, _, first), (_, start_s, end_s) = (p[:3] for p in clip.metadata["prompts"][1:])
+    tree = model.inputs_of(text).tree
+    sits, waves = tree.actions
+    assert (first, end_s) == (start_s, 5)
+    assert frames_told(clip, tree, [sits]) == range(24, round(start_s * 20))
+    assert frames_told(clip, tree, [waves]) == range(round(start_s * 20), 100)
+    assert frames_told(clip, tree, [sits, waves]) == range(24, 100)
+    # One prompt with an opening before it, too.
+    clip = model.generate("a person sits down", 5.0, steps=1)[0]
+    tree = model.inputs_of("a person sits down").tree
+    assert frames_told(clip, tree, tree.actions) == range(24, 100)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"opening_s": None},
+        {"edits": [{"phrase": "waves"}]},
+        {"prompt": "a person waves"},
+        {"seconds": 6},
+        {"seconds": "long"},
+        {"prompts": None},
+        {"prompts": 3},
+        {"prompts": [["a person stands", 0, 5, []]]},
+        {"prompts": [["", 0, 1, []], ["", "soon", 2, []], ["", 2, 5, []]]},
+        {"prompts": [["", 0], ["", 1], ["", 2]]},
+    ],
+)
+def test_a_clip_that_was_changed_or_is_not_ours_tells_nothing(model, told):
+    text = "a person sits down, then waves"
+    clip = model.generate(text, 5.0, steps=1)[0].with_metadata(**told)
+    tree = model.inputs_of(text).tree
+    assert frames_told(clip, tree, tree.actions) is None

@@ -12,7 +12,7 @@ from nestmotion.studio.limits import Limits
 
 WALK = {"prompt": "a person walks forward, then sits down", "seconds": 2.0, "samples": 2, "seed": 5}
 
-PLAIN = {"postprocess": True, "by_turns": False}
+PLAIN = {"postprocess": True, "by_turns": True}
 
 
 def _problem(response) -> tuple[int, str, str]:
@@ -53,7 +53,7 @@ def test_a_finished_job_tells_all(served, walk):
 
 
 def test_turns_come_one_after_another(served):
-    asked = {"prompt": "a person sits down, then stands up", "seconds": 5, "steps": 2, "by_turns": True}
+    asked = {"prompt": "a person sits down, then stands up", "seconds": 5, "steps": 2}
     job = served.client.post("/v1/generate?wait=30", json=asked).json()
     assert (job["status"], job["prompt"]) == ("done", asked["prompt"])
     told = [prompt[0] for prompt in job["recipe"]["prompts"]]
@@ -282,7 +282,7 @@ def test_jobs_that_are_alike_are_made_together(serve, tmp_path):
     asks = [
         {"prompt": "a person waves", "seconds": 2, "seed": 1},
         {"prompt": "a person jumps", "seconds": 5, "seed": 2},
-        {"prompt": "a person walks forward, then sits down", "seconds": 2, "seed": 3},
+        {"prompt": "a person walks forward while waving", "seconds": 2, "seed": 3},
     ]
     with serve() as served:
         with served.busy():

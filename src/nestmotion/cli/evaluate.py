@@ -54,6 +54,7 @@ def run(
     steps: int | None = None,
     guidance: float | None = None,
     raw: bool = False,
+    by_turns: bool = True,
     threads: int = 1,
     force: bool = False,
 ) -> None:
@@ -74,6 +75,7 @@ def run(
         steps: Sampler steps; the bundle's own when not given.
         guidance: How strictly to follow the text; the bundle's own when not given.
         raw: Leave out the post-processing that makes standing feet stand.
+        by_turns: Make the actions of a caption one after another, as nestmotion generate does.
         threads: CPU threads.
         force: Replace results that are there.
     """
@@ -101,11 +103,12 @@ def run(
                 steps,
                 guidance,
                 not raw,
+                by_turns,
                 lambda done: bars.update(task, completed=done),
             )
         source = {"bundle": model.bundle.name, "bundle_digest": model.bundle.digest, "seed": seed}
         source |= {"samples": samples, "steps": steps, "guidance": guidance}
-        source |= {"postprocess": not raw}
+        source |= {"postprocess": not raw, "by_turns": by_turns}
         measured = _Measured(clips, [m[0] for m in made], made if samples > 1 else [], source)
     results = evaluate_motions(
         measured.motions,

@@ -14,7 +14,6 @@ from nestmotion.generate import TextToMotion
 from nestmotion.generate.alignment_map import check_map_output
 from nestmotion.generate.prompt import MOST_SAMPLES, check_request
 from nestmotion.generate.scene import Scene
-from nestmotion.generate.turns import explain_by_turns, prompts_by_turns
 from nestmotion.io import check_output, save_motion
 
 __all__ = ["run"]
@@ -31,7 +30,7 @@ def run(
     start_from: Path | None = None,
     loop: bool = False,
     in_place: bool = False,
-    by_turns: bool = False,
+    by_turns: bool = True,
     seconds: float | None = None,
     seed: int = 0,
     samples: int = 1,
@@ -59,8 +58,9 @@ def run(
         loop: Let the end join the beginning without a seam.
         in_place: Keep the person over one place, as on a treadmill.
         by_turns: Make the actions of the text one after another, each in a stretch of time of its own;
-            who sits down first stands, who stands up first sits. Takes longer to make.
-        seconds: Length, 1 to 10 seconds (a scene: to 600); judged from the text when not given.
+            who sits down first stands, who stands up first sits. --no-by-turns makes the text in one
+            go, which is faster.
+        seconds: Length, from 1 to 600 seconds (in one go: to 10); judged from the text when not given.
         seed: The same seed gives the same motion.
         samples: How many motions; walk.glb becomes walk-0.glb, walk-1.glb, ...
         fps: Frames a second of the files; the model's own (20) when not given.
@@ -94,11 +94,8 @@ def run(
         _make_scene(model, asked, targets, seed, steps, raw, fps, force)
         return
     assert text is not None  # scene_of_flags has refused that
-    values = (text, seconds, seed, samples, steps, guidance)
-    found = (
-        explain_by_turns(model, *values, postprocess=not raw)
-        if by_turns
-        else model.explain(*values, postprocess=not raw)
+    found = model.explain(
+        *(text, seconds, seed, samples, steps, guidance), postprocess=not raw, by_turns=by_turns
     )
     for made, files in zip(found, targets, strict=True):
         for file in files:
@@ -107,15 +104,13 @@ def run(
     for made, file in zip(found, maps, strict=bool(maps)):
         made.alignment.save(file, force)
         print(f"{file}: alignment of {len(made.alignment.tree.nodes)} nodes")
-    if not by_turns:
-        _tell_of_turns(model, text, seconds)
+    _tell_of_turns([prompt[0] for prompt in found[0].motion.metadata.get("prompts", [])])
 
 
-def _tell_of_turns(model: TextToMotion, text: str, seconds: float | None) -> None:
-    """One prompt of several actions often shows one of them; who does not know the flag is told."""
-    turns = [prompt.text for prompt in prompts_by_turns(model, text, seconds)]
+def _tell_of_turns(turns: list[str]) -> None:
+    """What was made of a text that was taken apart, so that nobody wonders where a second went."""
     if len(turns) > 1:
-        told = f"--by-turns would make this one after another: {'; '.join(turns)}"
+        told = f"one after another: {'; '.join(turns)} (--no-by-turns: all in one go)"
         print(f"nestmotion: {told}", file=sys.stderr)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path as FilePath
 
 from nestmotion.core.errors import SceneError, SettingsError
 from nestmotion.generate import TextToMotion
-from nestmotion.generate.scene import Path, Prompt, Scene, Waypoint
+from nestmotion.generate.prompt import check_seconds
+from nestmotion.generate.scene import LONGEST_S, Path, Prompt, Scene, Waypoint
+from nestmotion.generate.scene_check import complete_scene
 from nestmotion.generate.scene_file import load_on_ours, load_scene
 from nestmotion.generate.turns import prompts_by_turns
 
@@ -34,30 +36,26 @@ def scene_of_flags(
 ) -> Scene | None:
     """The scene that is asked for; None for a text alone, by turns or not, that can be made in one go.
 
-    Raises SettingsError for flags that exclude each other, SceneError or FormatError for what they say.
+    Raises SettingsError for flags that exclude each other, SceneError or FormatError for what they say,
+    PromptError for a length out of range.
     """
     if scene is not None:
-        flags = (text is not None, at, path, start_from, loop, in_place, by_turns)
+        flags = (text is not None, at, path, start_from, loop, in_place)
         if any(flags) or seconds is not None:
             raise SettingsError(
                 "--scene says everything; leave the text and the flags that describe a scene out"
             )
         return _guided(load_scene(scene, model.bundle.fps), guidance)
-    if by_turns and (at or text is None):
-        raise SettingsError(
-            "--by-turns divides the time among the actions of a text; give a text and leave --at out"
-        )
-    longest = model.bundle.manifest["seconds"]["longest"]
-    long = by_turns and seconds is not None and seconds > longest
+    limits = model.bundle.manifest["seconds"]
+    if by_turns and text is not None:
+        check_seconds(seconds, limits["shortest"], LONGEST_S)
+    long = by_turns and seconds is not None and seconds > limits["longest"]
     if not (at or path is not None or start_from or loop or in_place or long):
         if text is None:
             raise SettingsError('no text given; say what the person does, e.g. "a person waves"')
         return None
     prompts = [_prompt(one) for one in at]
-    if by_turns and text is not None:
-        opening = start_from is None
-        prompts = list(prompts_by_turns(model, text, seconds, opening=opening))
-    elif text is not None:
+    if text is not None:
         ends = [p.end_s for p in prompts if p.end_s is not None]
         end = seconds if seconds is not None else max(ends, default=None) if prompts else None
         prompts.insert(0, Prompt(text, 0.0, end))
@@ -69,7 +67,21 @@ def scene_of_flags(
         in_place=in_place,
         loop=loop,
     )
+    if by_turns and text is not None and not at:
+        made = _by_turns(made, text, model)
     return _guided(made, guidance)
+
+
+def _by_turns(scene: Scene, text: str, model: TextToMotion) -> Scene:
+    """A scene of one text with the actions of the text one after another, as long as it would be."""
+    seconds = scene.seconds
+    if seconds is None and scene.path is not None:
+        bundle = model.bundle
+        seconds = complete_scene(scene, bundle.skeleton, bundle.fps, model.predict_seconds).seconds
+    # A loop has no beginning, and what goes on has one.
+    opening = scene.start_from is None and not scene.loop
+    prompts = prompts_by_turns(model, text, seconds, opening=opening)
+    return scene if len(prompts) == 1 else replace(scene, prompts=prompts, seconds=seconds)
 
 
 def _guided(scene: Scene, guidance: float | None) -> Scene:

@@ -82,9 +82,10 @@ def generate_motions(
     steps: int | None = None,
     guidance: float | None = None,
     postprocess: bool = True,
+    by_turns: bool = True,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[list[Motion]]:
-    """`samples` motions of each clip's caption, of the clip's own length.
+    """`samples` motions of each clip's caption, of the clip's own length; by turns or in one go.
 
     The noise follows from the seed and the clip's id, so that it neither repeats from clip to clip nor
     depends on which others are measured. Raises SettingsError naming the clip when a motion holds NaN.
@@ -103,6 +104,7 @@ def generate_motions(
                 steps=steps,
                 guidance=guidance,
                 postprocess=postprocess,
+                by_turns=by_turns,
             )
         except NestmotionError as error:
             raise type(error)(f"clip {clip.clip_id}: {error}") from None

@@ -27,7 +27,7 @@ def stream_rows(bench: Bench, case: int) -> Iterator[dict[str, Any]]:
     texts = _texts(bench, case)
     whole = concatenate(list(bench.model.stream(_prompts(texts), seed_of("stream", case))), align=False)
     alone = [
-        bench.model.generate(text, PROMPT_S, seed_of(f"stream {k}", case))[0]
+        bench.model.generate(text, PROMPT_S, seed_of(f"stream {k}", case), by_turns=False)[0]
         for k, text in enumerate(texts)
     ]
     for variant, parts in (("stream", _parts(whole)), ("alone", alone)):

@@ -137,7 +137,7 @@ def _timeline_rows(bench: Bench, case: int) -> Iterator[Row]:
     prompts = tuple(Prompt(text, k * ACTION_S, (k + 1) * ACTION_S) for k, text in enumerate(texts))
     made = bench.model.scene(Scene(prompts, count * ACTION_S), seed_of("timeline", case))
     alone = [
-        bench.model.generate(text, ACTION_S, seed_of(f"timeline {k}", case))[0]
+        bench.model.generate(text, ACTION_S, seed_of(f"timeline {k}", case), by_turns=False)[0]
         for k, text in enumerate(texts)
     ]
     variants = {"exact": made.motion, "raw": made.raw, "concatenated": concatenate(alone)}

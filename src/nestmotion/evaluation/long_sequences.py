@@ -59,10 +59,10 @@ def continue_motion(
     """
     fps = model.bundle.fps
     if before is None:
-        return model.generate(text, task.window_s, seed)[0]
+        return model.generate(text, task.window_s, seed, by_turns=False)[0]
     overlap = round(task.overlap_s * fps)
     if not model.bundle.manifest["controllable"]:
-        added = model.generate(text, task.window_s - task.overlap_s, seed)[0]
+        added = model.generate(text, task.window_s - task.overlap_s, seed, by_turns=False)[0]
         return concatenate([before, added])
     tail = before.frames(len(before) - overlap, len(before))
     known = known_frames(canonicalize(tail), slice(0, overlap), round(task.window_s * fps))

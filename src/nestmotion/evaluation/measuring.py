@@ -88,7 +88,8 @@ def _motions_of(
     """As they are read back from their files, whether just made or there already."""
     paths = [folder / f"{number:05d}-{k}.npz" for k in range(task.samples)]
     if not all(path.is_file() for path in paths):
-        (made,) = generate_motions(model, [clip], fps, _SEED, task.samples)
+        # The models are compared, not what can be done with any of them.
+        (made,) = generate_motions(model, [clip], fps, _SEED, task.samples, by_turns=False)
         for path, motion in zip(paths, made, strict=True):
             save_npz(motion, path)
     return [load_npz(path) for path in paths]

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from nestmotion.core import Motion
 from nestmotion.core.errors import OutputError
 from nestmotion.io._atomic import atomic_write
 from nestmotion.text import SemanticTree
 
-__all__ = ["AlignmentMap", "check_map_output", "divide"]
+__all__ = ["AlignmentMap", "Explained", "check_map_output", "divide"]
 
 # A phrase spans the frames around its strongest one where it has at least this part of its strength.
 _HALF = 0.5
@@ -118,6 +119,14 @@ def check_map_output(path: Path, force: bool = False) -> None:
 
 def _x(seconds: float, total: float) -> float:
     return _LEFT + _WIDTH * seconds / total
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A motion and which words of its prompt are about which moment."""
+
+    motion: Motion
+    alignment: AlignmentMap
 
 
 def divide(score: Float[np.ndarray, "g t"]) -> Sequence[int]:

@@ -10,12 +10,12 @@ from jaxtyping import Float
 
 from nestmotion.core.errors import SettingsError
 from nestmotion.features import FeatureLayout
-from nestmotion.generate.alignment_map import AlignmentMap
-from nestmotion.generate.pipeline import Explained, TextToMotion
+from nestmotion.generate.alignment_map import AlignmentMap, Explained
+from nestmotion.generate.pipeline import TextToMotion
 from nestmotion.generate.prompt import check_prompt, check_request, check_seconds
 from nestmotion.generate.sampler import sample
-from nestmotion.generate.turns import explain_by_turns
-from nestmotion.text import EncodedText, SemanticTree
+from nestmotion.generate.text_inputs import TextInputs
+from nestmotion.generate.turns import prompts_by_turns
 from nestmotion.text.nodes import stack_nodes, tree_nodes
 
 __all__ = ["Order", "alike", "explain_together", "settled"]
@@ -23,10 +23,7 @@ __all__ = ["Order", "alike", "explain_together", "settled"]
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked of the model; the meaning of each value is that of `TextToMotion.generate`.
-
-    by_turns: the actions of the text one after another (generate/turns.py).
-    """
+    """What is asked of the model; the meaning of each value is that of `TextToMotion.generate`."""
 
     text: str
     seconds: float | None = None
@@ -35,7 +32,7 @@ class Order:
     steps: int | None = None
     guidance: float | None = None
     postprocess: bool = True
-    by_turns: bool = False
+    by_turns: bool = True
 
 
 def settled(model: TextToMotion, order: Order) -> Order:
@@ -48,15 +45,19 @@ def settled(model: TextToMotion, order: Order) -> Order:
     steps, guidance = model.sampling(order.steps, order.guidance)
     check_seconds(order.seconds, limits["shortest"], limits["longest"])
     check_request(order.seed, order.samples, steps, guidance)
-    seconds = order.seconds
-    if seconds is None and not order.by_turns:  # its turns say how long they take
-        seconds = model.predict_seconds(prompt)
-    return replace(order, text=prompt, seconds=seconds, steps=steps, guidance=guidance)
+    order = replace(order, text=prompt, steps=steps, guidance=guidance)
+    if order.seconds is None and not _has_turns(model, order):  # turns say how long they take
+        order = replace(order, seconds=model.predict_seconds(prompt))
+    return order
+
+
+def _has_turns(model: TextToMotion, order: Order) -> bool:
+    return order.by_turns and len(prompts_by_turns(model, order.text, order.seconds)) > 1
 
 
 def alike(model: TextToMotion, order: Order) -> Hashable:
     """Settled orders with equal values cost less made together; others may cost more. None: alone."""
-    if order.by_turns:
+    if _has_turns(model, order):
         return None
     frames = round((order.seconds or 0) * model.bundle.fps)
     return order.steps, order.guidance, model.padded(frames)
@@ -70,18 +71,16 @@ def explain_together(
     """The samples of each order, as `TextToMotion.explain` makes them, up to rounding.
 
     Shorter clips are padded to the longest, so clips of like length gain the most. on_step is told the
-    part done, 0 to 1, before each step of the sampler; what it raises ends the work. With an order by
-    turns all are made one after another, and on_step is called before each.
+    part done, 0 to 1, before each step of the sampler; what it raises ends the work. With a text of
+    several turns all are made one after another, and on_step is called before each.
     Raises SettingsError when steps and guidance differ, PromptError as `settled` does.
     """
     orders = [settled(model, order) for order in orders]
-    if any(order.by_turns for order in orders):
+    if any(_has_turns(model, order) for order in orders):
         return [_alone(model, order, on_step) for order in orders]
     if len({(order.steps, order.guidance) for order in orders}) != 1:
         raise SettingsError("orders made together must have the same steps and guidance")
-    encoded = [model.encoder.encode([order.text]) for order in orders]
-    trees = [model.read_tree(o.text, e) for o, e in zip(orders, encoded, strict=True)]
-    clips = [_Clip(o, t, e, model) for o, t, e in zip(orders, trees, encoded, strict=True)]
+    clips = [_Clip(order, model.inputs_of(order.text), model) for order in orders]
     features, weight = _sample(model, clips, on_step)
     last = np.cumsum([order.samples for order in orders])
     return [
@@ -94,19 +93,16 @@ def explain_together(
 
 def _alone(model: TextToMotion, order: Order, on_step: Callable[[float], None]) -> list[Explained]:
     on_step(0.0)
-    asked = {k: v for k, v in asdict(order).items() if k != "by_turns"}
-    return explain_by_turns(model, **asked) if order.by_turns else model.explain(**asked)
+    return model.explain(**asdict(order))
 
 
 class _Clip:
     """What one order gives to the network and takes from it."""
 
-    def __init__(
-        self, order: Order, tree: SemanticTree, encoded: EncodedText, model: TextToMotion
-    ) -> None:
-        self.order, self.tree = order, tree
-        self.sentence = encoded.sentence[0]
-        self.nodes = tree_nodes(tree, encoded)
+    def __init__(self, order: Order, text: TextInputs, model: TextToMotion) -> None:
+        self.order, self.tree = order, text.tree
+        self.sentence = text.encoded.sentence[0]
+        self.nodes = tree_nodes(text.tree, text.encoded)
         self.frames = max(round((order.seconds or 0) * model.bundle.fps), 1)
         self.padded = model.padded(self.frames)
 
@@ -124,7 +120,7 @@ class _Clip:
         """Sample k from its rows of the result."""
         order = self.order
         motion = model.to_motion(features[: self.frames], None, order.postprocess)
-        asked = {k: v for k, v in asdict(order).items() if k not in ("text", "samples", "by_turns")}
+        asked = {k: v for k, v in asdict(order).items() if k not in ("text", "samples")}
         motion = motion.with_metadata(**model.recipe(prompt=order.text, **asked), sample=k)
         weight = weight[: len(self.tree.nodes), : self.frames]
         return Explained(motion, AlignmentMap(self.tree, weight, model.bundle.fps))

@@ -1,10 +1,10 @@
 """Editing a clip: other words for a phrase, another take of a stretch, an action longer or shorter.
 
-What is not edited stays. Which frames change is read from the alignment map: those of the actions in
-which the words stand. Where the changed words name nothing but arms or the head, only these change. A
-change of sides alone is the same movement on the other side; everything else is made anew between the
-poses before and after the stretch. What follows a changed action is carried along: it starts where the
-new stretch ends.
+What is not edited stays. The frames that change are those of the actions in which the words stand, as
+the recipe of a clip by turns tells them, else as the alignment map shows them. Where the changed words
+name nothing but arms or the head, only these change. A change of sides alone is the same movement on
+the other side; everything else is made anew between the poses before and after the stretch. What
+follows a changed action is carried along: it starts where the new stretch ends.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize, mirror, move
 from nestmotion.core.errors import PromptError, SettingsError
+from nestmotion.generate.alignment_map import AlignmentMap
 from nestmotion.generate.edit_motion import carried, mirrored, retimed, set_in
 from nestmotion.generate.edit_text import SHORTEST_S as ACTION_S
 from nestmotion.generate.edit_text import (
@@ -28,6 +29,7 @@ from nestmotion.generate.edit_text import (
 )
 from nestmotion.generate.pipeline import TextToMotion
 from nestmotion.generate.scene import Kept, Prompt, Scene
+from nestmotion.generate.turns import frames_told
 
 __all__ = ["FACTORS", "SHORTEST_S", "Edited", "edit_phrase", "prompt_of", "regenerate", "stretch"]
 
@@ -93,13 +95,13 @@ def edit_phrase(
         raise PromptError(f"the prompt says {to!r} already; regenerate the stretch for another take")
     text = prompt[:start] + to + prompt[end:]
     alignment = model.align(motion, prompt)
-    frames = frames_of(alignment, actions_of(alignment.tree, (start, end)))
+    frames = range(len(motion))
     if not about_who(alignment.tree, (start, end)):
-        frames = _after_opening(motion, frames)
+        frames = _frames(motion, alignment, (start, end))
     old, new = changed_words(prompt, text)
     new_tree = model.read_tree(text, model.encoder.encode([text]))
     joints = joints_named([(alignment.tree, old), (new_tree, new)], motion.skeleton)
-    maker = _Maker(model, text, seed, steps, guidance)
+    maker = _Maker(model, text, seed, steps, guidance, by_turns=bool(motion.metadata.get("by_turns")))
     kept = canonicalize(motion)
     if swaps_sides(prompt[slice(*old)], text[slice(*new)]):
         made = maker.other_side(kept, frames, joints)
@@ -157,7 +159,7 @@ def stretch(model: TextToMotion, motion: Motion, prompt: str, phrase: str, facto
     prompt, phrase = (" ".join(text.split()) for text in (prompt, phrase))
     span = find_phrase(prompt, phrase)
     alignment = model.align(motion, prompt)
-    frames = _after_opening(motion, frames_of(alignment, actions_of(alignment.tree, span)))
+    frames = _frames(motion, alignment, span)
     made = retimed(canonicalize(motion), frames, factor)
     frames = range(frames.start, frames.stop + len(made) - len(motion))
     return _edited(made, motion, prompt, frames, None, {"phrase": phrase, "factor": factor})
@@ -172,6 +174,8 @@ class _Maker:
     seed: int
     steps: int | None
     guidance: float | None
+    # A whole clip that was made by turns is made anew by turns.
+    by_turns: bool = False
 
     def anew(self, kept: Motion, frames: range, joints: frozenset[int] | None) -> Motion:
         """`kept` with some frames, of some joints or all, made anew between what is before and after.
@@ -204,6 +208,9 @@ class _Maker:
     def _made(self, kept: Motion, frames: range) -> Motion:
         """All of `kept` but some frames, and these by the text."""
         fps, total = kept.fps, len(kept)
+        if len(frames) == total:
+            values = (self.seed, 1, self.steps, self.guidance)
+            return self.model.generate(self.text, total / fps, *values, by_turns=self.by_turns)[0]
         around = [edges for edges in ((0, frames.start), (frames.stop, total)) if edges[0] < edges[1]]
         scene = Scene(
             (Prompt(self.text, strength=self.guidance),),
@@ -211,6 +218,13 @@ class _Maker:
             kept=tuple(Kept(kept.frames(*edges), edges[0] / fps) for edges in around),
         )
         return self.model.scene(scene, self.seed, steps=self.steps).motion
+
+
+def _frames(motion: Motion, alignment: AlignmentMap, span: tuple[int, int]) -> range:
+    """The frames of the actions in which some characters of the prompt stand."""
+    actions = actions_of(alignment.tree, span)
+    told = frames_told(motion, alignment.tree, actions)
+    return _after_opening(motion, frames_of(alignment, actions)) if told is None else told
 
 
 def _after_opening(motion: Motion, frames: range) -> range:

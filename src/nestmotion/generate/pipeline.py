@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from nestmotion.core.smoothing import share_beside
 from nestmotion.features import FeatureLayout, decode, encode
 from nestmotion.features.known import Known
 from nestmotion.features.mirror import mirror_features
-from nestmotion.generate.alignment_map import AlignmentMap
+from nestmotion.generate.alignment_map import AlignmentMap, Explained
 from nestmotion.generate.amplitude import amplified
 from nestmotion.generate.bundle import Bundle, default_bundle_path
 from nestmotion.generate.postprocess import postprocess as make_feet_stand
@@ -38,9 +37,9 @@ if TYPE_CHECKING:
 
     from nestmotion.generate.stream import MotionStream
 
-__all__ = ["Explained", "TextToMotion"]
+__all__ = ["TextToMotion"]
 
-# Of the texts that scenes and streams read, so many are remembered.
+# So many texts that were read are remembered.
 TEXTS_KEPT = 32
 
 
@@ -61,7 +60,7 @@ class TextToMotion:
         self._input_names = [value.name for value in network.get_inputs()]
         self._layout = FeatureLayout.of(bundle.skeleton)
         # A stream tells the network of the same text every two seconds.
-        self._inputs = lru_cache(TEXTS_KEPT)(self._read)
+        self.inputs_of = lru_cache(TEXTS_KEPT)(self._read)
 
     @classmethod
     def load(cls, bundle: Path | str | None = None, threads: int = 1) -> TextToMotion:
@@ -76,8 +75,8 @@ class TextToMotion:
 
     def predict_seconds(self, text: str) -> float:
         """The length that clips described like this have on average, in seconds."""
-        prompt = check_prompt(text, self.encoder)
-        return self._seconds_of(self.encoder.encode([prompt]).sentence[0])
+        inputs = self.inputs_of(check_prompt(text, self.encoder))
+        return self._seconds_of(inputs.encoded.sentence[0])
 
     def _seconds_of(self, sentence: np.ndarray) -> float:
         limits = self.bundle.manifest["seconds"]
@@ -93,6 +92,7 @@ class TextToMotion:
         guidance: float | None = None,
         known: Known | None = None,
         postprocess: bool = True,
+        by_turns: bool = True,
     ) -> list[Motion]:
         """Motions of a person doing what the text says, on the bundle's skeleton.
 
@@ -101,12 +101,15 @@ class TextToMotion:
         steps, guidance: of the sampler; the bundle's own values, chosen on validation, when None.
         known: what the motion has to keep to (features/known.py): a start, keyframes, a path.
         postprocess: make standing feet stand (generate/postprocess.py); False leaves that out.
+        by_turns: the actions of a text one after another, each in a stretch of time of its own, and
+            what a first one begins from before it (generate/turns.py); False: all in one go, as is done
+            where something is known.
         Frame 0 stands over the origin facing +Z, as what is known says if it does; y = 0 is the floor.
         Raises PromptError when a value is out of range; warns (NestmotionWarning) when the prompt does
         not look like English.
         """
         found = self.explain(
-            text, seconds, seed, samples, steps, guidance, known=known, postprocess=postprocess
+            *(text, seconds, seed, samples, steps, guidance, known, postprocess, by_turns)
         )
         return [explained.motion for explained in found]
 
@@ -120,8 +123,10 @@ class TextToMotion:
         guidance: float | None = None,
         known: Known | None = None,
         postprocess: bool = True,
+        by_turns: bool = True,
     ) -> list[Explained]:
-        """As `generate`, and with each motion the map of which words are about which moment."""
+        """As `generate`, and with each motion the map of which words are about which moment; of a
+        text by turns it is read from the finished motion (`align`)."""
         steps, guidance = self.sampling(steps, guidance)
         limits = self.bundle.manifest["seconds"]
         if known is not None:
@@ -130,16 +135,20 @@ class TextToMotion:
         check_seconds(seconds, limits["shortest"], limits["longest"])
         check_request(seed, samples, steps, guidance)
         prompt = check_prompt(text, self.encoder)
-        warn_if_not_english(prompt, self.bundle.vocabulary)
-        encoded = self.encoder.encode([prompt])
-        tree = self.read_tree(prompt, encoded)
-        seconds = self._seconds_of(encoded.sentence[0]) if seconds is None else seconds
+        by_turns = by_turns and known is None
+        if by_turns:
+            from nestmotion.generate.turns import explain_turns
+
+            found = explain_turns(self, prompt, seconds, seed, samples, steps, guidance, postprocess)
+            if found is not None:
+                return found
+        inputs = self.read(prompt)
+        seconds = self._seconds_of(inputs.encoded.sentence[0]) if seconds is None else seconds
         frames = max(round(seconds * self.bundle.fps), 1)
-        features, weight = self._sample(
-            TextInputs(encoded, tree), frames, seed, samples, steps, guidance, known
-        )
+        features, weight = self._sample(inputs, frames, seed, samples, steps, guidance, known)
         recipe = self.recipe(
             prompt=prompt,
+            by_turns=by_turns,
             seed=seed,
             seconds=seconds,
             steps=steps,
@@ -149,7 +158,7 @@ class TextToMotion:
         return [
             Explained(
                 self.to_motion(f, known, postprocess).with_metadata(**recipe, sample=k),
-                AlignmentMap(tree, w, self.bundle.fps),
+                AlignmentMap(inputs.tree, w, self.bundle.fps),
             )
             for k, (f, w) in enumerate(zip(features, weight, strict=True))
         ]
@@ -211,7 +220,7 @@ class TextToMotion:
         """What the network is told of a text. Raises PromptError as `generate` does, and warns."""
         prompt = check_prompt(text, self.encoder)
         warn_if_not_english(prompt, self.bundle.vocabulary)
-        return self._inputs(prompt)
+        return self.inputs_of(prompt)
 
     def _read(self, prompt: str) -> TextInputs:
         encoded = self.encoder.encode([prompt])
@@ -386,11 +395,3 @@ class TextToMotion:
         """
         clean, alignment = self._network.run(None, {name: inputs[name] for name in self._input_names})
         return clean, alignment
-
-
-@dataclass(frozen=True)
-class Explained:
-    """A motion and which words of its prompt are about which moment."""
-
-    motion: Motion
-    alignment: AlignmentMap

@@ -13,9 +13,10 @@ __all__ = ["TextInputs"]
 
 
 class TextInputs:
-    """A prompt's sentence and the nodes of its tree, for any number of rows."""
+    """A prompt as it was read: its sentence and the nodes of its tree, for any number of rows."""
 
     def __init__(self, encoded: EncodedText, tree: SemanticTree) -> None:
+        self.encoded, self.tree = encoded, tree
         nodes = tree_nodes(tree, encoded)
         self._arrays = {
             "sentence": encoded.sentence[0],

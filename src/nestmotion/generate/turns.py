@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nestmotion.generate.pipeline import Explained, TextToMotion
-from nestmotion.generate.prompt import check_prompt, check_request, check_seconds
+from nestmotion.core import Motion
+from nestmotion.generate.alignment_map import Explained
+from nestmotion.generate.prompt import check_prompt
 from nestmotion.generate.scene import Prompt, Scene
 from nestmotion.text import SemanticTree, lexicon
 from nestmotion.text.tree import Node
 
-__all__ = ["explain_by_turns", "prompts_by_turns", "turn_texts"]
+if TYPE_CHECKING:
+    from nestmotion.generate.pipeline import TextToMotion
+
+__all__ = ["explain_turns", "frames_told", "prompts_by_turns", "turn_texts"]
 
 # An action is given so long at least when the length is judged from the text.
 _EASY_S = 1.5
@@ -64,12 +70,13 @@ def _turns(
 ) -> tuple[tuple[Prompt, ...], float]:
     """`prompts_by_turns`, and for how many seconds what the text does not tell of is shown first."""
     prompt = check_prompt(text, model.encoder)
-    tree = model.read_tree(prompt, model.encoder.encode([prompt]))
+    tree = model.inputs_of(prompt).tree
     texts = turn_texts(tree)
     begins = _opening(texts[0], tree) if opening else None
     lead = 0.0 if begins is None else _OPENING_S
     if seconds is None:
-        seconds = round(max(model.predict_seconds(prompt), _EASY_S * len(texts)) + lead, 3)
+        least = _EASY_S * len(texts) if begins is not None or len(texts) > 1 else 0.0
+        seconds = round(max(model.predict_seconds(prompt), least) + lead, 3)
     if seconds < lead + _SHORTEST_S * len(texts):
         begins, lead = None, 0.0
     if len(texts) < 2 or seconds < _SHORTEST_S * len(texts):
@@ -88,35 +95,27 @@ def _turns(
     return tuple(prompts), lead
 
 
-def explain_by_turns(
+def explain_turns(
     model: TextToMotion,
     text: str,
-    seconds: float | None = None,
-    seed: int = 0,
-    samples: int = 1,
-    steps: int | None = None,
-    guidance: float | None = None,
-    postprocess: bool = True,
-) -> list[Explained]:
-    """As `TextToMotion.explain`, with the actions of the text one after another (`prompts_by_turns`).
-
-    A text of one turn that begins from nothing in particular is made as `explain` makes it; of another
-    the map is read from the finished motion (`TextToMotion.align`). No longer than `explain` can make.
-    Raises PromptError as `explain` does.
-    """
-    limits = model.bundle.manifest["seconds"]
-    steps, guidance = model.sampling(steps, guidance)
-    check_seconds(seconds, limits["shortest"], limits["longest"])
-    check_request(seed, samples, steps, guidance)
+    seconds: float | None,
+    seed: int,
+    samples: int,
+    steps: int,
+    guidance: float,
+    postprocess: bool,
+) -> list[Explained] | None:
+    """`TextToMotion.explain` of a text that is several prompts (`prompts_by_turns`); None where it is
+    one. No longer than the model can make in one go. What is asked for has been checked."""
     prompts, opening_s = _turns(model, text, seconds, guidance, True)
-    end_s = prompts[-1].end_s
-    if seconds is None and end_s is not None and end_s > limits["longest"]:
-        end_s = limits["longest"]
-        prompts, opening_s = _turns(model, text, end_s, guidance, True)
+    end_s, longest = prompts[-1].end_s, model.bundle.manifest["seconds"]["longest"]
+    if seconds is None and end_s is not None and end_s > longest:
+        end_s = longest
+        prompts, opening_s = _turns(model, text, longest, guidance, True)
     if len(prompts) == 1:
-        return model.explain(text, seconds, seed, samples, steps, guidance, postprocess=postprocess)
+        return None
     recipe = model.recipe(
-        prompt=check_prompt(text, model.encoder),
+        prompt=text,
         by_turns=True,
         opening_s=opening_s,
         seed=seed,
@@ -133,6 +132,25 @@ def explain_by_turns(
     return found
 
 
+def frames_told(motion: Motion, tree: SemanticTree, actions: Sequence[Node]) -> range | None:
+    """The frames that some actions of a clip's text were given when it was made by turns, as its recipe
+    tells; None where it does not, or the clip was changed or cut since."""
+    told = motion.metadata
+    opening_s, seconds, prompts = (told.get(k) for k in ("opening_s", "seconds", "prompts"))
+    if not isinstance(opening_s, int | float) or told.get("edits") or told.get("prompt") != tree.prompt:
+        return None
+    if not isinstance(seconds, int | float) or abs(seconds - motion.duration_s) > 1 / motion.fps:
+        return None
+    turns, ids = _turns_of(tree), {action.id for action in actions}
+    try:
+        times = [(float(start), float(end)) for _, start, end, _ in prompts or ()]
+        times = times[1:] if opening_s else times
+        own = [t for t, turn in zip(times, turns, strict=True) if ids & {a.id for a in turn}]
+        return range(round(own[0][0] * motion.fps), round(own[-1][1] * motion.fps))
+    except (TypeError, ValueError, IndexError):  # another program's, or one prompt for all turns
+        return None
+
+
 def _agents(tree: SemanticTree) -> list[Node]:
     return [phrase for phrase in tree.phrases if phrase.role == "agent"]
 
@@ -147,8 +165,8 @@ def _opening(first: str, tree: SemanticTree) -> str | None:
     return next((f"{_subject(tree)} {state}" for state in states), None)
 
 
-def turn_texts(tree: SemanticTree) -> list[str]:
-    """What is done in each turn, as a sentence with a subject: that of the turn or the text's first."""
+def _turns_of(tree: SemanticTree) -> list[list[Node]]:
+    """The actions of each turn, in the order in which they are done."""
     turns: dict[int, list[Node]] = {}
     order = 0
     for action in tree.actions:
@@ -156,12 +174,17 @@ def turn_texts(tree: SemanticTree) -> list[str]:
         if action.order is not None and not action.text.lower().startswith("to "):
             order = action.order
         turns.setdefault(order, []).append(action)
+    return [turns[order] for order in sorted(turns)]
+
+
+def turn_texts(tree: SemanticTree) -> list[str]:
+    """What is done in each turn, as a sentence with a subject: that of the turn or the text's first."""
     agents, subject = _agents(tree), _subject(tree)
     found: list[str] = []
     turned = False
-    for order in sorted(turns):
-        ids = {action.id for action in turns[order]}
-        what = _without_joint(" ".join(action.text.strip(" ,.;:!?") for action in turns[order]))
+    for actions in _turns_of(tree):
+        ids = {action.id for action in actions}
+        what = _without_joint(" ".join(action.text.strip(" ,.;:!?") for action in actions))
         named = any(phrase.parent in ids for phrase in agents) or _begins_with_someone(what)
         said = what if named else f"{subject} {what}"
         found.append(_RETURNS.sub(r"\1", said) if turned else said)

@@ -48,7 +48,7 @@ class Generate(_Asked):
     steps: Steps | None = Field(None, description="Sampler steps.")
     postprocess: bool = Field(True, strict=True, description="Make standing feet stand.")
     by_turns: bool = Field(
-        False, strict=True, description="The actions of the text one after another, each by itself."
+        True, strict=True, description="The actions of the text one after another, not in one go."
     )
 
 

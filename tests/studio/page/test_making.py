@@ -45,19 +45,20 @@ def test_guidance_goes_to_the_server(studio, served) -> None:
 
 
 def test_actions_one_after_another(studio, served) -> None:
-    """By turns, in the address too; the same words without are another motion."""
-    studio["#by-turns"].check()
+    """By turns unless told otherwise; in one go the same words are another motion."""
+    expect(studio["#by-turns"]).to_be_checked()
     studio.make("a person walks, then sits down")
     assert served.client.get("/v1/jobs").json()["jobs"][0]["recipe"]["by_turns"] is True
-    fragment = studio.page.url.removeprefix(studio.url + "/")
-    assert "by_turns=true" in fragment
     studio["#by-turns"].uncheck()
     studio.make("a person walks, then sits down")
+    fragment = studio.page.url.removeprefix(studio.url + "/")
+    assert "by_turns=false" in fragment
     jobs = served.client.get("/v1/jobs").json()["jobs"]
-    assert "by_turns" not in jobs[0]["recipe"]
+    assert jobs[0]["recipe"]["by_turns"] is False
     studio.open("#prompt=a+person+walks").shown("a person walks")
-    studio.open(fragment).shown("a person walks, then sits down")
     expect(studio["#by-turns"]).to_be_checked()
+    studio.open(fragment).shown("a person walks, then sits down")
+    expect(studio["#by-turns"]).not_to_be_checked()
     assert len(served.client.get("/v1/jobs").json()["jobs"]) == len(jobs) + 1
 
 

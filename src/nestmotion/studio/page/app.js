@@ -126,7 +126,7 @@ $('ask').addEventListener('submit', guarded(async event => {
   if (running) return;
   const request = {prompt: $('prompt').value, seed: numberIn('seed'), samples: numberIn('samples')};
   for (const name of ['seconds', 'guidance']) if (numberIn(name) !== null) request[name] = numberIn(name);
-  if ($('by-turns').checked) request.by_turns = true;
+  if (!$('by-turns').checked) request.by_turns = false;
   const job = await make('generate', request, null);
   if (job) await openJob(job);
   if (job && phone.matches) $('stage').scrollIntoView({block: 'nearest'});
@@ -223,7 +223,7 @@ async function followLink() {
   const {request, bundle, sample, edits} = recipe;
   $('prompt').value = request.prompt;
   for (const name of ['seconds', 'seed', 'samples', 'guidance']) $(name).value = request[name] ?? $(name).defaultValue;
-  $('by-turns').checked = Boolean(request.by_turns);
+  $('by-turns').checked = request.by_turns !== false;
   const {job, before} = await replay(recipe, past.jobs, make);
   if (!job) return;
   if (before) await openJob(job, before);

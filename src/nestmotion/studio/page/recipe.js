@@ -13,7 +13,7 @@ export function toFragment({request, bundle, sample = 0, edits = []}) {
   const parts = new URLSearchParams({prompt: request.prompt});
   for (const name of NUMBERS) if (request[name] != null) parts.set(name, String(request[name]));
   if (request.postprocess === false) parts.set('postprocess', 'false');
-  if (request.by_turns) parts.set('by_turns', 'true');
+  if (request.by_turns === false) parts.set('by_turns', 'false');
   if (sample) parts.set('sample', String(sample));
   for (const {kind, request: change} of edits) {
     const told = Object.fromEntries(Object.keys(EDITS[kind]).filter(key => change[key] != null).map(key => [key, change[key]]));
@@ -34,7 +34,7 @@ export function fromFragment(fragment) {
     if (parts.get(name) && Number.isFinite(value)) request[name] = value;
   }
   if (parts.get('postprocess') === 'false') request.postprocess = false;
-  if (parts.get('by_turns') === 'true') request.by_turns = true;
+  if (parts.get('by_turns') === 'false') request.by_turns = false;
   const edits = [...parts].filter(([kind]) => Object.hasOwn(EDITS, kind)).map(([kind, text]) => ({kind, request: change(kind, text)}));
   const sample = Number.parseInt(parts.get('sample') ?? '0', 10);
   return {
@@ -56,7 +56,7 @@ function change(kind, text) {
 // in `made` is the outcome of. Gives the last job and, for an edit, the one before it.
 export async function replay({request, bundle, sample, edits}, made, make) {
   const whole = job => job.status === 'done' && !job.source && (!bundle || job.recipe.bundle_digest === bundle)
-    && job.motions.length >= (request.samples ?? 1) && agrees({by_turns: false, ...request}, {by_turns: false, ...job.recipe});
+    && job.motions.length >= (request.samples ?? 1) && agrees({by_turns: true, ...request}, {by_turns: false, ...job.recipe});
   let before = null, job = made.find(whole) ?? await make('generate', request, null);
   for (const edit of job ? edits : []) {
     const source = {job: job.id, motion: before ? 0 : sample};
@@ -79,7 +79,7 @@ export async function recipeOf(job, sample, find) {
     sample = job.source.motion;
     try { job = await find(job.source.job); } catch { return null; }
   }
-  const {prompt, seconds, steps, guidance, postprocess, by_turns, seed, bundle_digest: bundle} = job.recipe;
+  const {prompt, seconds, steps, guidance, postprocess, by_turns = false, seed, bundle_digest: bundle} = job.recipe;
   const samples = Math.max(job.motions.length, sample + 1);
   const request = {prompt, seconds, seed, samples, steps, guidance, postprocess, by_turns};
   return {request, bundle, sample, edits};
