@@ -11,7 +11,7 @@ TEST := .venv-test
 BUILD := .venv-build
 PIP := bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-PROMPT := a person walks forward and waves
+PROMPT := a person walks forward, then waves with the right hand
 GLTF_VALIDATOR := gltf-validator@2.0.0-dev.3.10
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))

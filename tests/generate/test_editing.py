@@ -71,6 +71,15 @@ def test_what_follows_is_carried_along(model, clip):
     np.testing.assert_allclose(found.motion.root_m[0, [0, 2]], clip.root_m[0, [0, 2]], atol=0.02)
 
 
+def test_the_stretch_shows_its_action_alone(model, clip):
+    """What else the text tells of is done before, and not again."""
+    found = edit_phrase(model, clip, PROMPT, "waves with the left hand", "sits down")
+    made = found.motion.frames(round(found.start_s * 20) + 20, len(clip))
+    assert made.root_m[:, 1].max() < 0.7
+    again = regenerate(model, found.motion, found.prompt, found.start_s + 0.5, found.end_s, seed=4)
+    assert again.motion.frames(round(found.start_s * 20) + 20, len(clip)).root_m[:, 1].max() < 0.7
+
+
 def test_sides_are_swapped_by_reflection_of_the_arms_alone(model, clip):
     found = edit_phrase(model, clip, PROMPT, "left", "right")
     assert found.prompt == "a person walks forward, then waves with the right hand"
@@ -221,8 +230,22 @@ def test_what_the_first_action_begins_from_stays(model):
     assert (other.start_s, other.end_s) == (0, 6)
     again = model.generate("an old man sits down", 6.0)[0]
     np.testing.assert_allclose(other.motion.root_m, again.root_m, atol=1e-6)
+    assert other.motion.metadata["turns_s"] == again.metadata["turns_s"]
     (walk,) = model.explain("a person walks, then jumps", 4.0, steps=1)
     assert walk.motion.metadata["opening_s"] == 0
+
+
+def test_an_edited_clip_knows_its_turns(model, clip):
+    """What was edited can be edited again, where the turns were, longer ones where they are."""
+    walks, waves = clip.metadata["turns_s"]
+    found = edit_phrase(model, clip, PROMPT, "waves with the left hand", "jumps")
+    assert [found.start_s, found.end_s] == waves
+    again = edit_phrase(model, found.motion, found.prompt, "walks", "runs")
+    assert [again.start_s, again.end_s] == walks
+    longer = stretch(model, clip, PROMPT, "walks", 1.5)
+    end_s = longer.end_s
+    assert end_s == pytest.approx(1.5 * walks[1], abs=0.05)
+    assert longer.motion.metadata["turns_s"] == [[0, end_s], [end_s, longer.motion.duration_s]]
 
 
 def test_clips_that_cannot_be_edited(model, clip):

@@ -8,7 +8,7 @@ import pytest
 from nestmotion.core.errors import PromptError
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.scene import Scene
-from nestmotion.generate.turns import frames_told, prompts_by_turns, turn_texts
+from nestmotion.generate.turns import frames_told, prompts_by_turns, text_of, turn_texts
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,15 @@ def model():
 )
 def test_each_turn_is_a_sentence(model, text, expected):
     assert turn_texts(model.read_tree(text, model.encoder.encode([text]))) == expected
+
+
+def test_the_text_of_some_actions(model):
+    tree = model.inputs_of("a person walks, sits while waving, then jumps").tree
+    walks, sits, waves, jumps = tree.actions
+    assert text_of(tree, [walks]) == "a person walks"
+    assert text_of(tree, [sits]) == text_of(tree, [waves, sits]) == "a person sits while waving"
+    assert text_of(tree, [jumps, walks]) == "a person walks, then a person jumps"
+    assert text_of(tree, [walks, waves, jumps]) == text_of(tree, []) == tree.prompt
 
 
 def test_turns_divide_the_time(model):
@@ -175,19 +184,17 @@ def test_a_clip_tells_which_frames_an_action_was_given(model):
 @pytest.mark.parametrize(
     "told",
     [
-        {"opening_s": None},
-        {"edits": [{"phrase": "waves"}]},
         {"prompt": "a person waves"},
         {"seconds": 6},
         {"seconds": "long"},
-        {"prompts": None},
-        {"prompts": 3},
-        {"prompts": [["a person stands", 0, 5, []]]},
-        {"prompts": [["", 0, 1, []], ["", "soon", 2, []], ["", 2, 5, []]]},
-        {"prompts": [["", 0], ["", 1], ["", 2]]},
+        {"turns_s": None},
+        {"turns_s": 3},
+        {"turns_s": [[0, 5]]},
+        {"turns_s": [[1.2, "soon"], [2, 5]]},
+        {"turns_s": [[1.2], [2]]},
     ],
 )
-def test_a_clip_that_was_changed_or_is_not_ours_tells_nothing(model, told):
+def test_a_clip_that_was_cut_or_is_not_ours_tells_nothing(model, told):
     text = "a person sits down, then waves"
     clip = model.generate(text, 5.0, steps=1)[0].with_metadata(**told)
     tree = model.inputs_of(text).tree

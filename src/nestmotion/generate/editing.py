@@ -28,8 +28,10 @@ from nestmotion.generate.edit_text import (
     swaps_sides,
 )
 from nestmotion.generate.pipeline import TextToMotion
+from nestmotion.generate.prompt import check_prompt
 from nestmotion.generate.scene import Kept, Prompt, Scene
-from nestmotion.generate.turns import frames_told
+from nestmotion.generate.turns import frames_told, text_of, turns_told
+from nestmotion.text.tree import Node
 
 __all__ = ["FACTORS", "SHORTEST_S", "Edited", "edit_phrase", "prompt_of", "regenerate", "stretch"]
 
@@ -38,6 +40,12 @@ FACTORS = (0.5, 2.0)
 
 # A stretch that is made anew lasts at least so long.
 SHORTEST_S = 0.4
+
+# An action counts in a stretch when at least this part of one is in the other.
+_MUCH = 0.3
+
+# What a clip by turns tells of its turns (generate/turns.py).
+_TURNS = ("turns_s", "opening_s", "prompts")
 
 # At a border with a mirrored stretch so many of its frames are made anew.
 _BORDER_FRAMES = 16
@@ -93,15 +101,16 @@ def edit_phrase(
         raise PromptError(f"nothing to put in the place of {phrase!r}; give the new words")
     if to.casefold() == prompt[start:end].casefold():
         raise PromptError(f"the prompt says {to!r} already; regenerate the stretch for another take")
-    text = prompt[:start] + to + prompt[end:]
+    text = check_prompt(prompt[:start] + to + prompt[end:], model.encoder)
     alignment = model.align(motion, prompt)
-    frames = range(len(motion))
+    new_tree = model.inputs_of(text).tree
+    frames, said = range(len(motion)), text
     if not about_who(alignment.tree, (start, end)):
-        frames = _frames(motion, alignment, (start, end))
+        frames = _frames(motion, alignment, actions_of(alignment.tree, (start, end)))
+        said = text_of(new_tree, actions_of(new_tree, (start, start + len(to))))
     old, new = changed_words(prompt, text)
-    new_tree = model.read_tree(text, model.encoder.encode([text]))
     joints = joints_named([(alignment.tree, old), (new_tree, new)], motion.skeleton)
-    maker = _Maker(model, text, seed, steps, guidance, by_turns=bool(motion.metadata.get("by_turns")))
+    maker = _Maker(model, said, seed, steps, guidance, by_turns=bool(motion.metadata.get("by_turns")))
     kept = canonicalize(motion)
     if swaps_sides(prompt[slice(*old)], text[slice(*new)]):
         made = maker.other_side(kept, frames, joints)
@@ -130,7 +139,7 @@ def regenerate(
     for an unknown joint, and as `TextToMotion.align` and `generate` do.
     """
     _check(model, motion)
-    text = model.align(motion, prompt).tree.prompt
+    alignment = model.align(motion, prompt)
     total = motion.duration_s
     if not 0 <= start_s < end_s <= total + 1e-6:
         raise PromptError(
@@ -143,8 +152,16 @@ def regenerate(
         raise SettingsError("no joints to change; name some, or leave them out for all")
     chosen = None if joints is None else frozenset(map(motion.skeleton.index, joints))
     frames = range(round(start_s * motion.fps), min(round(end_s * motion.fps), len(motion)))
-    made = _Maker(model, text, seed, steps, guidance).anew(canonicalize(motion), frames, chosen)
-    return _edited(made, motion, text, frames, chosen, {"regenerated": True, "seed": seed})
+    tree = alignment.tree
+    said = text_of(tree, [a for a in tree.actions if _is_in(_frames(motion, alignment, [a]), frames)])
+    made = _Maker(model, said, seed, steps, guidance).anew(canonicalize(motion), frames, chosen)
+    return _edited(made, motion, tree.prompt, frames, chosen, {"regenerated": True, "seed": seed})
+
+
+def _is_in(action: range, frames: range) -> bool:
+    """Whether an action is much of what some frames show, or much of it is there."""
+    both = min(action.stop, frames.stop) - max(action.start, frames.start)
+    return both >= _MUCH * min(len(action), len(frames))
 
 
 def stretch(model: TextToMotion, motion: Motion, prompt: str, phrase: str, factor: float) -> Edited:
@@ -159,10 +176,19 @@ def stretch(model: TextToMotion, motion: Motion, prompt: str, phrase: str, facto
     prompt, phrase = (" ".join(text.split()) for text in (prompt, phrase))
     span = find_phrase(prompt, phrase)
     alignment = model.align(motion, prompt)
-    frames = _frames(motion, alignment, span)
+    frames = _frames(motion, alignment, actions_of(alignment.tree, span))
     made = retimed(canonicalize(motion), frames, factor)
+    made = _turns_retimed(made, frames, len(made) - len(motion))
     frames = range(frames.start, frames.stop + len(made) - len(motion))
     return _edited(made, motion, prompt, frames, None, {"phrase": phrase, "factor": factor})
+
+
+def _turns_retimed(made: Motion, frames: range, more: int) -> Motion:
+    """The clip with its turns' times as they are when some frames became so many more."""
+    # Whole turns are retimed, so that each time is before the middle of the frames, or after all.
+    middle_s, more_s = (frames.start + frames.stop) / 2 / made.fps, more / made.fps
+    later = [[round(t + more_s * (t > middle_s), 6) for t in span] for span in turns_told(made)]
+    return made.with_metadata(turns_s=later) if later else made
 
 
 @dataclass(frozen=True)
@@ -170,6 +196,7 @@ class _Maker:
     """Makes frames of canonical motions anew by a text."""
 
     model: TextToMotion
+    # What is done in the frames that are made anew: of other turns of the prompt nothing is said.
     text: str
     seed: int
     steps: int | None
@@ -183,7 +210,9 @@ class _Maker:
         Whole poses are made and the joints taken from them: given all the rest of the body at the
         same frames, the network would guess the joints from that and heed the text little.
         """
-        return set_in(kept, self._made(kept, frames), frames, joints)
+        made = self._made(kept, frames)
+        whole = joints is None and len(frames) == len(kept)
+        return made if whole else set_in(kept, made, frames, joints)
 
     def ahead(self, kept: Motion, frames: range, joints: frozenset[int] | None) -> Motion:
         """`kept` with what follows the frames carried to where they would end if nothing followed; as
@@ -220,9 +249,8 @@ class _Maker:
         return self.model.scene(scene, self.seed, steps=self.steps).motion
 
 
-def _frames(motion: Motion, alignment: AlignmentMap, span: tuple[int, int]) -> range:
-    """The frames of the actions in which some characters of the prompt stand."""
-    actions = actions_of(alignment.tree, span)
+def _frames(motion: Motion, alignment: AlignmentMap, actions: Sequence[Node]) -> range:
+    """The frames of some actions: as they were told when the clip was made, else by the map."""
     told = frames_told(motion, alignment.tree, actions)
     return _after_opening(motion, frames_of(alignment, actions)) if told is None else told
 
@@ -260,6 +288,7 @@ def _edited(
     x, _, z = before.root_m[0]
     placed = replace(move(made, before.heading_rad[0], (x, 0.0, z)), metadata=before.metadata)
     placed = placed.without_metadata("loop")  # its ends may have changed
+    placed = placed.with_metadata(**{k: made.metadata[k] for k in _TURNS if k in made.metadata})
     times = {"start_s": frames.start / before.fps, "end_s": frames.stop / before.fps}
     earlier = before.metadata.get("edits")
     edits = [*(earlier if isinstance(earlier, list) else []), about | times]

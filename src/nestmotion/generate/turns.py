@@ -19,7 +19,14 @@ from nestmotion.text.tree import Node
 if TYPE_CHECKING:
     from nestmotion.generate.pipeline import TextToMotion
 
-__all__ = ["explain_turns", "frames_told", "prompts_by_turns", "turn_texts"]
+__all__ = [
+    "explain_turns",
+    "frames_told",
+    "prompts_by_turns",
+    "text_of",
+    "turn_texts",
+    "turns_told",
+]
 
 # An action is given so long at least when the length is judged from the text.
 _EASY_S = 1.5
@@ -118,6 +125,7 @@ def explain_turns(
         prompt=text,
         by_turns=True,
         opening_s=opening_s,
+        turns_s=[[p.start_s, p.end_s] for p in prompts[1 if opening_s else 0 :]],
         seed=seed,
         seconds=end_s,
         steps=steps,
@@ -132,23 +140,26 @@ def explain_turns(
     return found
 
 
+def turns_told(motion: Motion) -> list[tuple[float, float]]:
+    """Start and end in seconds of each turn of a clip that was made by turns, as the clip tells
+    (`turns_s`); none where it does not."""
+    try:
+        return [(float(start), float(end)) for start, end in motion.metadata.get("turns_s") or ()]
+    except (TypeError, ValueError):  # another program's
+        return []
+
+
 def frames_told(motion: Motion, tree: SemanticTree, actions: Sequence[Node]) -> range | None:
-    """The frames that some actions of a clip's text were given when it was made by turns, as its recipe
-    tells; None where it does not, or the clip was changed or cut since."""
-    told = motion.metadata
-    opening_s, seconds, prompts = (told.get(k) for k in ("opening_s", "seconds", "prompts"))
-    if not isinstance(opening_s, int | float) or told.get("edits") or told.get("prompt") != tree.prompt:
+    """The frames that some actions of a clip's text have by `turns_told`; None where the clip does not
+    tell, was cut since, or has one prompt for all turns of the text."""
+    seconds, spans, turns = motion.metadata.get("seconds"), turns_told(motion), _turns_of(tree)
+    if motion.metadata.get("prompt") != tree.prompt or len(spans) != len(turns):
         return None
     if not isinstance(seconds, int | float) or abs(seconds - motion.duration_s) > 1 / motion.fps:
         return None
-    turns, ids = _turns_of(tree), {action.id for action in actions}
-    try:
-        times = [(float(start), float(end)) for _, start, end, _ in prompts or ()]
-        times = times[1:] if opening_s else times
-        own = [t for t, turn in zip(times, turns, strict=True) if ids & {a.id for a in turn}]
-        return range(round(own[0][0] * motion.fps), round(own[-1][1] * motion.fps))
-    except (TypeError, ValueError, IndexError):  # another program's, or one prompt for all turns
-        return None
+    ids = {action.id for action in actions}
+    own = [span for span, turn in zip(spans, turns, strict=True) if ids & {a.id for a in turn}]
+    return range(round(own[0][0] * motion.fps), round(own[-1][1] * motion.fps)) if own else None
 
 
 def _agents(tree: SemanticTree) -> list[Node]:
@@ -190,6 +201,16 @@ def turn_texts(tree: SemanticTree) -> list[str]:
         found.append(_RETURNS.sub(r"\1", said) if turned else said)
         turned = turned or bool(_AROUND.search(said))
     return found or [tree.prompt]
+
+
+def text_of(tree: SemanticTree, actions: Sequence[Node]) -> str:
+    """The text of the turns that some actions belong to, one after another; all of it where that is
+    all of them."""
+    ids, turns = {action.id for action in actions}, _turns_of(tree)
+    own = [bool(ids & {action.id for action in turn}) for turn in turns]
+    if all(own) or not any(own):
+        return tree.prompt
+    return ", then ".join(text for text, said in zip(turn_texts(tree), own, strict=True) if said)
 
 
 def _begins_with_someone(text: str) -> bool:
