@@ -8,7 +8,7 @@ import pytest
 from nestmotion.core.errors import PromptError
 from nestmotion.generate import TextToMotion
 from nestmotion.generate.scene import Scene
-from nestmotion.generate.turns import frames_told, prompts_by_turns, text_of, turn_texts
+from nestmotion.generate.turns import actions_told, prompts_by_turns, text_of, turn_texts
 
 
 @pytest.fixture(scope="module")
@@ -165,20 +165,20 @@ def test_many_turns_take_no_longer_than_the_network_can(model):
     assert str(error.value) == "seconds must be from 1 to 10, not 11"
 
 
-def test_a_clip_tells_which_frames_an_action_was_given(model):
+def test_a_clip_tells_when_each_action_is_done(model):
     text = "a person sits down, then waves"
     clip = model.generate(text, 5.0, steps=1)[0]
     (_, _, first), (_, start_s, end_s) = (p[:3] for p in clip.metadata["prompts"][1:])
     tree = model.inputs_of(text).tree
     sits, waves = tree.actions
     assert (first, end_s) == (start_s, 5)
-    assert frames_told(clip, tree, [sits]) == range(24, round(start_s * 20))
-    assert frames_told(clip, tree, [waves]) == range(round(start_s * 20), 100)
-    assert frames_told(clip, tree, [sits, waves]) == range(24, 100)
+    assert actions_told(clip, tree) == {sits.id: (1.2, start_s), waves.id: (start_s, 5)}
+    spans = model.align(clip, text).spans_s()
+    assert [spans[a.id] for a in (sits, waves)] == [(1.2, start_s), (start_s, 5)]
     # One prompt with an opening before it, too.
     clip = model.generate("a person sits down", 5.0, steps=1)[0]
     tree = model.inputs_of("a person sits down").tree
-    assert frames_told(clip, tree, tree.actions) == range(24, 100)
+    assert list(actions_told(clip, tree).values()) == [(1.2, 5)]
 
 
 @pytest.mark.parametrize(
@@ -198,4 +198,4 @@ def test_a_clip_that_was_cut_or_is_not_ours_tells_nothing(model, told):
     text = "a person sits down, then waves"
     clip = model.generate(text, 5.0, steps=1)[0].with_metadata(**told)
     tree = model.inputs_of(text).tree
-    assert frames_told(clip, tree, tree.actions) is None
+    assert actions_told(clip, tree) == {}

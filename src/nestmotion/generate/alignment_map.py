@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +33,18 @@ class AlignmentMap:
 
     Nested: a node never has more of a frame than its parent. Actions of one turn share theirs, and the
     turns' shares of a frame sum to one, where turns past the eighth have that one's share together.
+    told: start and end in seconds of actions by node, where they are known and need not be read from
+    the weights: in a clip that was made by turns (generate/turns.py).
     """
 
     tree: SemanticTree
     weight: Float[np.ndarray, "n t"]
     fps: float
+    told: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     def spans_s(self) -> list[tuple[float, float]]:
-        """Start and end of each node in seconds, inside its parent's; actions by turns, which follow
-        one another and together fill the clip."""
+        """Start and end of each node in seconds, inside its parent's; actions as they are told or else
+        by turns, which follow one another and together fill the clip."""
         nodes, total = self.tree.nodes, self.weight.shape[1]
         spans: list[tuple[int, int]] = [(0, total)] * len(nodes)
         orders = sorted({n.order for n in nodes if n.order is not None})
@@ -50,7 +53,10 @@ class AlignmentMap:
             edges = divide(np.log(self.weight[rows] + 1e-6))
             by_order = {order: (edges[k], edges[k + 1]) for k, order in enumerate(orders)}
         for node in nodes:
-            if node.level == 2 and node.order is not None:
+            if node.id in self.told:
+                start, end = (round(t * self.fps) for t in self.told[node.id])
+                spans[node.id] = start, end
+            elif node.level == 2 and node.order is not None:
                 spans[node.id] = by_order[node.order]
             elif node.parent is not None:
                 spans[node.id] = _around_peak(self.weight[node.id], *spans[node.parent])

@@ -1,7 +1,7 @@
 """Editing a clip: other words for a phrase, another take of a stretch, an action longer or shorter.
 
 What is not edited stays. The frames that change are those of the actions in which the words stand, as
-the recipe of a clip by turns tells them, else as the alignment map shows them. Where the changed words
+the alignment map has them. Where the changed words
 name nothing but arms or the head, only these change. A change of sides alone is the same movement on
 the other side; everything else is made anew between the poses before and after the stretch. What
 follows a changed action is carried along: it starts where the new stretch ends.
@@ -30,7 +30,7 @@ from nestmotion.generate.edit_text import (
 from nestmotion.generate.pipeline import TextToMotion
 from nestmotion.generate.prompt import check_prompt
 from nestmotion.generate.scene import Kept, Prompt, Scene
-from nestmotion.generate.turns import frames_told, text_of, turns_told
+from nestmotion.generate.turns import text_of, turns_told
 from nestmotion.text.tree import Node
 
 __all__ = ["FACTORS", "SHORTEST_S", "Edited", "edit_phrase", "prompt_of", "regenerate", "stretch"]
@@ -250,15 +250,9 @@ class _Maker:
 
 
 def _frames(motion: Motion, alignment: AlignmentMap, actions: Sequence[Node]) -> range:
-    """The frames of some actions: as they were told when the clip was made, else by the map."""
-    told = frames_told(motion, alignment.tree, actions)
-    return _after_opening(motion, frames_of(alignment, actions)) if told is None else told
-
-
-def _after_opening(motion: Motion, frames: range) -> range:
-    """Without the frames of what is only shown so that the first action has something to begin from
-    (generate/turns.py), where that leaves enough: the text does not tell of them."""
-    opening_s = motion.metadata.get("opening_s")
+    """The frames of some actions, where that leaves enough without those of what is only shown so that
+    the first action has something to begin from (generate/turns.py): the text does not tell of them."""
+    frames, opening_s = frames_of(alignment, actions), motion.metadata.get("opening_s")
     if not isinstance(opening_s, int | float):
         return frames
     first = max(frames.start, round(opening_s * motion.fps))

@@ -180,7 +180,8 @@ class TextToMotion:
         """Which words of a text are about which moment of a given motion, by the same network.
 
         The mean of two readings, of the motion and of its mirror image with the sides in the text
-        swapped, where both texts have trees of one form.
+        swapped, where both texts have trees of one form. When each action is done is taken from the
+        motion where that tells, as one by turns does.
         Raises PromptError when the motion is not on the bundle's skeleton, at its frame rate and of a
         length that it can generate.
         """
@@ -192,12 +193,14 @@ class TextToMotion:
             )
         limits = bundle.manifest["seconds"]
         check_seconds(motion.duration_s, limits["shortest"], limits["longest"])
+        from nestmotion.generate.turns import actions_told
+
         prompt, features = check_prompt(text, self.encoder), encode(motion)
         tree, weight = self._aligned(prompt, features)
         mirrored, other = self._aligned(mirror_text(prompt), mirror_features(features))
         if mirrored.form == tree.form:
             weight = (weight + other) / 2
-        return AlignmentMap(tree, weight, bundle.fps)
+        return AlignmentMap(tree, weight, bundle.fps, actions_told(motion, tree))
 
     def _aligned(
         self, prompt: str, features: Float[np.ndarray, "t f"]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from nestmotion.generate.pipeline import TextToMotion
 
 __all__ = [
+    "actions_told",
     "explain_turns",
-    "frames_told",
     "prompts_by_turns",
     "text_of",
     "turn_texts",
@@ -149,17 +149,15 @@ def turns_told(motion: Motion) -> list[tuple[float, float]]:
         return []
 
 
-def frames_told(motion: Motion, tree: SemanticTree, actions: Sequence[Node]) -> range | None:
-    """The frames that some actions of a clip's text have by `turns_told`; None where the clip does not
-    tell, was cut since, or has one prompt for all turns of the text."""
+def actions_told(motion: Motion, tree: SemanticTree) -> dict[int, tuple[float, float]]:
+    """Start and end in seconds of each action of a clip's text by `turns_told`; none where the clip
+    does not tell, was cut since, or has one prompt for all turns of the text."""
     seconds, spans, turns = motion.metadata.get("seconds"), turns_told(motion), _turns_of(tree)
     if motion.metadata.get("prompt") != tree.prompt or len(spans) != len(turns):
-        return None
+        return {}
     if not isinstance(seconds, int | float) or abs(seconds - motion.duration_s) > 1 / motion.fps:
-        return None
-    ids = {action.id for action in actions}
-    own = [span for span, turn in zip(spans, turns, strict=True) if ids & {a.id for a in turn}]
-    return range(round(own[0][0] * motion.fps), round(own[-1][1] * motion.fps)) if own else None
+        return {}
+    return {action.id: span for span, turn in zip(spans, turns, strict=True) for action in turn}
 
 
 def _agents(tree: SemanticTree) -> list[Node]:
