@@ -242,6 +242,10 @@ def test_an_edited_clip_knows_its_turns(model, clip):
     assert [found.start_s, found.end_s] == waves
     again = edit_phrase(model, found.motion, found.prompt, "walks", "runs")
     assert [again.start_s, again.end_s] == walks
+    odd = model.generate(PROMPT, 5.03, steps=1)[0]
+    twice = edit_phrase(model, odd, PROMPT, "waves with the left hand", "jumps", steps=1)
+    found = edit_phrase(model, twice.motion, twice.prompt, "jumps", "sits down", steps=1)
+    assert [found.start_s, found.end_s] == [twice.start_s, twice.end_s] == [twice.start_s, 5.05]
     longer = stretch(model, clip, PROMPT, "walks", 1.5)
     end_s = longer.end_s
     assert end_s == pytest.approx(1.5 * walks[1], abs=0.05)

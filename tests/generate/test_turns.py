@@ -192,6 +192,10 @@ def test_a_clip_tells_when_each_action_is_done(model):
         {"turns_s": [[0, 5]]},
         {"turns_s": [[1.2, "soon"], [2, 5]]},
         {"turns_s": [[1.2], [2]]},
+        {"turns_s": [[1.2, float("nan")], [2, 5]]},
+        {"turns_s": [[1.2, 2], [2, 5.1]]},
+        {"turns_s": [[-0.1, 2], [2, 5]]},
+        {"turns_s": [[2, 2], [2, 5]]},
     ],
 )
 def test_a_clip_that_was_cut_or_is_not_ours_tells_nothing(model, told):

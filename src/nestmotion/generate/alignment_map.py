@@ -54,7 +54,7 @@ class AlignmentMap:
             by_order = {order: (edges[k], edges[k + 1]) for k, order in enumerate(orders)}
         for node in nodes:
             if node.id in self.told:
-                start, end = (round(t * self.fps) for t in self.told[node.id])
+                start, end = (min(round(t * self.fps), total) for t in self.told[node.id])
                 spans[node.id] = start, end
             elif node.level == 2 and node.order is not None:
                 spans[node.id] = by_order[node.order]

@@ -155,7 +155,10 @@ def actions_told(motion: Motion, tree: SemanticTree) -> dict[int, tuple[float, f
     seconds, spans, turns = motion.metadata.get("seconds"), turns_told(motion), _turns_of(tree)
     if motion.metadata.get("prompt") != tree.prompt or len(spans) != len(turns):
         return {}
-    if not isinstance(seconds, int | float) or abs(seconds - motion.duration_s) > 1 / motion.fps:
+    frame_s = 1 / motion.fps  # lengths asked for need not be of whole frames
+    if not isinstance(seconds, int | float) or abs(seconds - motion.duration_s) > frame_s:
+        return {}
+    if not all(0 <= start < end <= seconds + frame_s for start, end in spans):
         return {}
     return {action.id: span for span, turn in zip(spans, turns, strict=True) for action in turn}
 
