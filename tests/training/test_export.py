@@ -243,7 +243,7 @@ def test_the_length_is_predicted_when_it_is_not_given(model, corpus, config):
     seconds = model.predict_seconds(PROMPT)
     lengths = [len(c) / 20 for c in training_clips(corpus, config.data, 4).captioned]
     assert min(lengths) <= seconds <= max(lengths)
-    (motion,) = model.generate(PROMPT)
+    (motion,) = model.generate(PROMPT, by_turns=False)
     assert len(motion) == round(20 * seconds)
 
 
