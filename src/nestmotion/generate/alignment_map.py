@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +130,14 @@ def _x(seconds: float, total: float) -> float:
 
 @dataclass(frozen=True)
 class Explained:
-    """A motion and which words of its prompt are about which moment."""
+    """A motion, and which words of its prompt are about which moment, read when it is asked for."""
 
     motion: Motion
-    alignment: AlignmentMap
+    read: Callable[[], AlignmentMap]
+
+    @cached_property
+    def alignment(self) -> AlignmentMap:
+        return self.read()
 
 
 def divide(score: Float[np.ndarray, "g t"]) -> Sequence[int]:

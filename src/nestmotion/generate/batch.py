@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -123,7 +124,7 @@ class _Clip:
         asked = {k: v for k, v in asdict(order).items() if k not in ("text", "samples")}
         motion = motion.with_metadata(**model.recipe(prompt=order.text, **asked), sample=k)
         weight = weight[: len(self.tree.nodes), : self.frames]
-        return Explained(motion, AlignmentMap(self.tree, weight, model.bundle.fps))
+        return Explained(motion, partial(AlignmentMap, self.tree, weight, model.bundle.fps))
 
 
 def _sample(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +158,7 @@ class TextToMotion:
         return [
             Explained(
                 self.to_motion(f, known, postprocess).with_metadata(**recipe, sample=k),
-                AlignmentMap(inputs.tree, w, self.bundle.fps),
+                partial(AlignmentMap, inputs.tree, w, self.bundle.fps),
             )
             for k, (f, w) in enumerate(zip(features, weight, strict=True))
         ]

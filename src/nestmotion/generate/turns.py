@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,7 +137,7 @@ def explain_turns(
     for k in range(samples):
         made = model.scene(Scene(prompts, end_s), seed, k, steps, postprocess=postprocess).motion
         motion = made.with_metadata(**recipe, sample=k)
-        found.append(Explained(motion, model.align(motion, text)))
+        found.append(Explained(motion, partial(model.align, motion, text)))
     return found
 
 
