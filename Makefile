@@ -38,6 +38,7 @@ demo: $(DEMO)/.installed ## generate a clip with what generation needs (no torch
 		--out out/demo.glb --out out/demo.bvh --out out/demo.html
 	@echo "open out/demo.html in a browser; out/demo.glb and out/demo.bvh in Blender"
 
+# loadfile: what a file's tests share, trainings among it, is made once and not by each worker.
 test: check ## run the checks and every test that is not slow
 	OMP_NUM_THREADS=1 $(TEST)/bin/pytest -n 2 --dist loadfile -rs -m "not slow"
 

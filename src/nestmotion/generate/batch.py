@@ -47,18 +47,19 @@ def settled(model: TextToMotion, order: Order) -> Order:
     check_seconds(order.seconds, limits["shortest"], limits["longest"])
     check_request(order.seed, order.samples, steps, guidance)
     order = replace(order, text=prompt, steps=steps, guidance=guidance)
-    if order.seconds is None and not _has_turns(model, order):  # turns say how long they take
+    if order.seconds is None and not _is_several(model, order):  # turns say how long they take
         order = replace(order, seconds=model.predict_seconds(prompt))
     return order
 
 
-def _has_turns(model: TextToMotion, order: Order) -> bool:
+def _is_several(model: TextToMotion, order: Order) -> bool:
+    """Whether the text is made by turns and is several prompts so."""
     return order.by_turns and len(prompts_by_turns(model, order.text, order.seconds)) > 1
 
 
 def alike(model: TextToMotion, order: Order) -> Hashable:
     """Settled orders with equal values cost less made together; others may cost more. None: alone."""
-    if _has_turns(model, order):
+    if _is_several(model, order):
         return None
     frames = round((order.seconds or 0) * model.bundle.fps)
     return order.steps, order.guidance, model.padded(frames)
@@ -77,7 +78,7 @@ def explain_together(
     Raises SettingsError when steps and guidance differ, PromptError as `settled` does.
     """
     orders = [settled(model, order) for order in orders]
-    if any(_has_turns(model, order) for order in orders):
+    if any(_is_several(model, order) for order in orders):
         return [_alone(model, order, on_step) for order in orders]
     if len({(order.steps, order.guidance) for order in orders}) != 1:
         raise SettingsError("orders made together must have the same steps and guidance")

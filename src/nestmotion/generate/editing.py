@@ -110,7 +110,7 @@ def edit_phrase(
         said = text_of(new_tree, actions_of(new_tree, (start, start + len(to))))
     old, new = changed_words(prompt, text)
     joints = joints_named([(alignment.tree, old), (new_tree, new)], motion.skeleton)
-    maker = _Maker(model, said, seed, steps, guidance, by_turns=bool(motion.metadata.get("by_turns")))
+    maker = _Maker(model, said, seed, steps, guidance, motion.metadata.get("by_turns") is True)
     kept = canonicalize(motion)
     if swaps_sides(prompt[slice(*old)], text[slice(*new)]):
         made = maker.other_side(kept, frames, joints)
@@ -154,7 +154,8 @@ def regenerate(
     frames = range(round(start_s * motion.fps), min(round(end_s * motion.fps), len(motion)))
     tree = alignment.tree
     said = text_of(tree, [a for a in tree.actions if _is_in(_frames(motion, alignment, [a]), frames)])
-    made = _Maker(model, said, seed, steps, guidance).anew(canonicalize(motion), frames, chosen)
+    maker = _Maker(model, said, seed, steps, guidance, motion.metadata.get("by_turns") is True)
+    made = maker.anew(canonicalize(motion), frames, chosen)
     return _edited(made, motion, tree.prompt, frames, chosen, {"regenerated": True, "seed": seed})
 
 
@@ -202,7 +203,7 @@ class _Maker:
     steps: int | None
     guidance: float | None
     # A whole clip that was made by turns is made anew by turns.
-    by_turns: bool = False
+    by_turns: bool
 
     def anew(self, kept: Motion, frames: range, joints: frozenset[int] | None) -> Motion:
         """`kept` with some frames, of some joints or all, made anew between what is before and after.
