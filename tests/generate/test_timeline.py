@@ -95,16 +95,18 @@ def test_one_window_is_sampled_as_sample_does():
     np.testing.assert_allclose(found, expected[0], atol=1e-4)
 
 
-def _stitched(owners, answer, **options):
+def _stitched(owners, answer, turn_rad=0.0, **options):
     """What is sampled when every window answers `answer(owner)` for every frame, whatever it is asked;
-    all walk ahead at 1 m/s from where their window begins."""
+    all walk ahead at 1 m/s from where their window begins, and turn in its first second by owner times
+    `turn_rad`."""
 
     def denoise(window, noisy, now, known):
         clean = np.full(noisy.shape, answer(window.owner), dtype=np.float32)
         clean[:, LAYOUT["root_path"]] = np.stack((np.zeros(len(clean)), np.arange(len(clean)) / 20), 1)
-        clean[:, LAYOUT["root_heading"]] = (1, 0)
+        yaw = window.owner * turn_rad * np.minimum(np.arange(len(clean)) / 20, 1)
+        clean[:, LAYOUT["root_heading"]] = np.stack((np.cos(yaw), np.sin(yaw)), axis=1)
         clean[:, LAYOUT["root_velocity"]] = (0, 1)
-        clean[:, LAYOUT["heading_velocity"]] = 0
+        clean[:, LAYOUT["heading_velocity"]] = np.gradient(yaw)[:, None] * 20
         return clean
 
     noise = np.zeros((owners.shape[1], LAYOUT.size))
@@ -129,6 +131,13 @@ def test_what_follows_goes_on_where_the_one_before_ended():
     column = LAYOUT["joint_positions"].start
     np.testing.assert_allclose(found[[10, 300], column], (0, 1), atol=1e-5)
     assert np.abs(np.diff(found[:, column])).max() < 0.06
+
+
+def test_who_begins_by_turning_is_not_turned_back():
+    found = _stitched(_owners(140, (0, 0, 60), (1, 60, 140)), float, turn_rad=np.pi / 2)
+    yaw = np.rad2deg(np.arctan2(*found[:, LAYOUT["root_heading"]].T[::-1]))
+    np.testing.assert_allclose(yaw[:50], 0, atol=1e-3)
+    assert 70 < yaw[-1] < 90
 
 
 def test_what_is_known_stands_in_the_result():

@@ -31,8 +31,12 @@ from nestmotion.features.layout import FeatureLayout
 
 __all__ = ["decode", "encode", "reconcile", "root_way"]
 
-# Over this many seconds the predicted path begins to overrule the integrated velocity.
+# Over this many seconds predicted path and heading begin to overrule the integrated velocities.
 PATH_TRUST_S = 1.0
+
+# While somebody turns faster than this, it is over more seconds: where he is and how he faces then
+# depends on when exactly he turns, and the mean of all that is possible lags behind. docs/adr/0027
+BRISK_RAD_S = np.deg2rad(30.0)
 
 # What direction and summed-up turning are off by is smoothed over this time (standard deviation).
 DRIFT_S = 0.5
@@ -114,26 +118,23 @@ def root_way(
     features say together. given: as for `decode`."""
     f = np.asarray(features, dtype=np.float64)
     firm = np.zeros(f.shape, dtype=bool) if given is None else given
-    heading = _decode_heading(
-        f[:, layout["root_heading"]],
-        f[:, layout["heading_velocity"]],
-        fps,
-        np.all(firm[:, layout["root_heading"]], axis=1),
-    )
+    turning = f[:, layout["heading_velocity"]]
+    pace = gaussian_smooth(turning[:, 0], DRIFT_S * fps)
+    trust_s = PATH_TRUST_S * np.sqrt(1 + (pace / BRISK_RAD_S) ** 2)
+    direction = _direction(f[:, layout["root_heading"]], turning, fps)
+    firm_heading = np.all(firm[:, layout["root_heading"]], axis=1)
+    heading = reconcile(direction, turning, fps, firm_heading, trust_s)[:, 0]
     side, ahead = f[:, layout["root_velocity"]].T
     local = np.stack((side, np.zeros(len(f)), ahead), axis=1)
     velocity = quat_apply(quat_from_yaw(heading), local)[:, [0, 2]]
     firm_path = np.all(firm[:, layout["root_path"]], axis=1)
-    return heading, reconcile(f[:, layout["root_path"]], velocity, fps, firm_path)
+    return heading, reconcile(f[:, layout["root_path"]], velocity, fps, firm_path, trust_s)
 
 
-def _decode_heading(
-    cos_sin: Float[np.ndarray, "t 2"],
-    velocity: Float[np.ndarray, "t 1"],
-    fps: float,
-    firm: Bool[np.ndarray, "t"],
-) -> Float[np.ndarray, "t"]:
-    """Heading in radians, without jumps: the direction decides modulo a turn, the velocity which.
+def _direction(
+    cos_sin: Float[np.ndarray, "t 2"], velocity: Float[np.ndarray, "t 1"], fps: float
+) -> Float[np.ndarray, "t 1"]:
+    """Directions as radians, without jumps: known but for whole turns, and the velocity says which.
 
     A network's velocity, summed up, drifts away from its direction. What it is off by is followed from
     frame to frame, slower than noise and faster than it drifts; set against the sum itself, the
@@ -144,7 +145,7 @@ def _decode_heading(
     drift = np.unwrap(np.angle(gaussian_smooth(off, DRIFT_S * fps)))
     direction = turned + drift + np.angle(off * np.exp(-1j * drift))
     direction -= 2 * np.pi * np.round(direction[0] / (2 * np.pi))
-    return reconcile(direction[:, None], velocity, fps, firm)[:, 0]
+    return direction[:, None]
 
 
 def reconcile(
@@ -152,17 +153,18 @@ def reconcile(
     velocity: Float[np.ndarray, "t c"],
     fps: float,
     firm: Bool[np.ndarray, "t"] | None = None,
+    trust_s: Float[np.ndarray, "t"] | float = PATH_TRUST_S,
 ) -> Float[np.ndarray, "t c"]:
     """The curve x nearest to both `value` and `velocity` (per second, forward differences):
 
         minimise  sum_t |x[t+1] - x[t] - velocity[t]/fps|^2  +  sum_t w[t] |x[t] - value[t]|^2,
-        w = 1 / (PATH_TRUST_S fps)^2,  and FIRM where the value is `firm`,
+        w = 1 / (trust_s fps)^2,  and FIRM where the value is `firm`,
 
-    which follows the velocity for movement quicker than PATH_TRUST_S and the value for slower ones.
+    which follows the velocity for movement quicker than trust_s and the value for slower ones.
     Where the two agree, x = value. The normal equations are tridiagonal (Thomas' algorithm).
     """
     frames = len(value)
-    weight = np.full(frames, 1.0 / (PATH_TRUST_S * fps) ** 2)
+    weight = np.broadcast_to(1.0 / (np.asarray(trust_s) * fps) ** 2, (frames,)).copy()
     if firm is not None:
         weight[firm] = FIRM
     step = velocity[:-1] / fps

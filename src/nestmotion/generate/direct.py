@@ -18,6 +18,7 @@ from nestmotion.features import FeatureLayout, decode, foot_contacts
 from nestmotion.features.layout import CONTACT_JOINTS
 from nestmotion.features.parts import PARTS, part_columns
 from nestmotion.generate.amplitude import Amplitude, amplified
+from nestmotion.generate.beginning import begins_ahead
 from nestmotion.generate.exactness import held_feet, meet, with_kept
 from nestmotion.generate.loop import close, in_place, with_neighbours
 from nestmotion.generate.plan import Plan, make_plan
@@ -109,11 +110,13 @@ def direct(
     if plan.leads:
         bundle.check_controllable()
     features = sample_plan(model, plan, scene.prompts, (seed, sample), steps, scene.loop)
-    raw = decode(features, bundle.skeleton, bundle.fps, _given(plan, bundle.fps))
+    layout = FeatureLayout.of(bundle.skeleton)
+    given = _given(plan, scene.loop, layout, bundle.fps)
+    raw = decode(features, bundle.skeleton, bundle.fps, given)
     raw = _amplified(raw, plan, bundle.amplitude, scene.loop)
     if not plan.leads:
         raw = canonicalize(raw)
-    contact = np.clip(features[:, FeatureLayout.of(bundle.skeleton)["contacts"]], 0.0, 1.0)
+    contact = np.clip(features[:, layout["contacts"]], 0.0, 1.0)
     motion = _finished(raw, plan, scene, contact, exact, postprocess)
     recipe = {
         "prompts": [[p.text, p.start_s, p.end_s, list(p.parts)] for p in scene.prompts],
@@ -195,11 +198,12 @@ def _travels(motion: Motion, contact: Float[np.ndarray, "t 4"]) -> Bool[np.ndarr
     return travels
 
 
-def _given(plan: Plan, fps: float) -> Bool[np.ndarray, "t f"]:
-    """Of what is known, that which no velocity may overrule."""
+def _given(plan: Plan, loop: bool, layout: FeatureLayout, fps: float) -> Bool[np.ndarray, "t f"]:
+    """Of what is known, that which no velocity may overrule; a loop has no first frame."""
     firm = np.zeros(plan.frames, dtype=bool)
     firm[:: round(SWAY_S * fps)] = True
     firm[[*plan.poses, -1]] = True
     for first, kept in plan.kept:
         firm[first : first + len(kept.motion)] = True
-    return plan.known.mask & firm[:, None]
+    given = plan.known.mask & firm[:, None]
+    return given if loop else given | begins_ahead(layout, plan.frames)

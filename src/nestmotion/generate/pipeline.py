@@ -20,6 +20,7 @@ from nestmotion.features.known import Known
 from nestmotion.features.mirror import mirror_features
 from nestmotion.generate.alignment_map import AlignmentMap, Explained
 from nestmotion.generate.amplitude import amplified
+from nestmotion.generate.beginning import begins_ahead, facing_ahead
 from nestmotion.generate.bundle import Bundle, default_bundle_path
 from nestmotion.generate.postprocess import postprocess as make_feet_stand
 from nestmotion.generate.prompt import check_prompt, check_request, check_seconds, warn_if_not_english
@@ -301,7 +302,8 @@ class TextToMotion:
 
     def to_motion(self, features: np.ndarray, known: Known | None, postprocess: bool) -> Motion:
         """The motion of sampled features (T, F), not normalised, as `generate` returns it."""
-        given = known.mask if known is not None else None
+        given = begins_ahead(self._layout, len(features))
+        given |= known.mask if known is not None else False
         motion = decode(features, self.bundle.skeleton, self.bundle.fps, given)
         motion = amplified(motion, self.bundle.amplitude, self._share(known))
         # What is known may have its place in the world; turning the motion would move it from there.
@@ -397,4 +399,4 @@ class TextToMotion:
         inputs: by name, as the bundle's network takes them; those that it does not take are left out.
         """
         clean, alignment = self._network.run(None, {name: inputs[name] for name in self._input_names})
-        return clean, alignment
+        return facing_ahead(clean, self.bundle.normalizer, self._layout), alignment

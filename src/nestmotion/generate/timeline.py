@@ -219,9 +219,10 @@ class _Sampling:
 
     def _put_back(self, k: int, local: np.ndarray, total: np.ndarray, said: np.ndarray) -> Place:
         """Where a window's prediction belongs: where the windows before it lead, unless its own place
-        is known; by least squares over the frames that they share."""
+        is known; by least squares over the frames that they share, of which those count that are
+        theirs rather than the window's: once it has begun to turn it is not to be turned back."""
         window, place = self.timeline.windows[k], self.places[k]
-        shared = self.leading[k] * said[window.frames] * (window.laps == 0)
+        shared = said[window.frames] ** 3 * (self.leading[k] > 0) * (window.laps == 0)
         if window.frames[0] == 0 or self.placed[window.frames].any() or shared.sum() <= 0:
             return place
         path, heading = self.layout["root_path"], self.layout["root_heading"]
