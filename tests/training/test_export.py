@@ -62,6 +62,7 @@ def test_the_manifest(bundle, config, corpus):
             "guidance": 2.0,
             "learned_guidance": 1.0,
             "amplitude": {"legs": 1.0, "upper": 1.0},
+            "weak_side": {"turns": "", "others": ""},
         },
         "own_share": 1.0,
         "parameters": sum(p.numel() for p in network.parameters()),

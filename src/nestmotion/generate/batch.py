@@ -17,7 +17,7 @@ from nestmotion.generate.prompt import check_prompt, check_request, check_second
 from nestmotion.generate.sampler import sample
 from nestmotion.generate.text_inputs import TextInputs
 from nestmotion.generate.turns import prompts_by_turns
-from nestmotion.text.nodes import stack_nodes, tree_nodes
+from nestmotion.text.nodes import stack_nodes
 
 __all__ = ["Order", "alike", "explain_together", "settled"]
 
@@ -102,9 +102,7 @@ class _Clip:
     """What one order gives to the network and takes from it."""
 
     def __init__(self, order: Order, text: TextInputs, model: TextToMotion) -> None:
-        self.order, self.tree = order, text.tree
-        self.sentence = text.encoded.sentence[0]
-        self.nodes = tree_nodes(text.tree, text.encoded)
+        self.order, self.text = order, text
         self.frames = max(round((order.seconds or 0) * model.bundle.fps), 1)
         self.padded = model.padded(self.frames)
 
@@ -124,8 +122,8 @@ class _Clip:
         motion = model.to_motion(features[: self.frames], None, order.postprocess)
         asked = {k: v for k, v in asdict(order).items() if k not in ("text", "samples")}
         motion = motion.with_metadata(**model.recipe(prompt=order.text, **asked), sample=k)
-        weight = weight[: len(self.tree.nodes), : self.frames]
-        return Explained(motion, partial(AlignmentMap, self.tree, weight, model.bundle.fps))
+        weight = weight[: len(self.text.tree.nodes), : self.frames]
+        return Explained(motion, partial(AlignmentMap, self.text.tree, weight, model.bundle.fps))
 
 
 def _sample(
@@ -142,10 +140,11 @@ def _sample(
         steps, weight = order.steps, model.bundle.text_weight(order.guidance)
     padded, columns = max(clip.padded for clip in clips), FeatureLayout.of(model.bundle.skeleton).size
     noise = np.concatenate([clip.noise(padded, columns, generative) for clip in clips])
-    nodes = stack_nodes([clip.nodes for clip in clips])
+    nodes = stack_nodes([clip.text.nodes for clip in clips])
     owner = np.repeat(np.arange(len(clips)), [clip.order.samples for clip in clips])
     text = {
-        "sentence": np.stack([clip.sentence for clip in clips])[owner],
+        "sentence": np.stack([clip.text.sentence for clip in clips])[owner],
+        "mirrored": np.array([clip.text.mirrored for clip in clips])[owner],
         **{f"node_{f.name}": getattr(nodes, f.name)[owner] for f in fields(nodes)},
         "valid": np.arange(padded) < np.array([clip.frames for clip in clips])[owner, None],
     }

@@ -24,6 +24,7 @@ from nestmotion.core.errors import BundleError, PromptError
 from nestmotion.features import Normalizer
 from nestmotion.generate.amplitude import Amplitude
 from nestmotion.generate.length import LengthModel
+from nestmotion.generate.sides import WeakSide
 
 __all__ = [
     "CARD",
@@ -122,6 +123,11 @@ class Bundle:
     def amplitude(self) -> Amplitude:
         """How far joints turn for what the network says; as far, where the manifest does not say."""
         return Amplitude(**self.manifest["sampling"].get("amplitude", {}))
+
+    @cached_property
+    def weak_side(self) -> WeakSide:
+        """Which side the network does less well; neither, where the manifest does not say."""
+        return WeakSide(**self.manifest["sampling"].get("weak_side", {}))
 
     def _json(self, name: str) -> Any:
         return json.loads((self.folder / name).read_text("utf-8"))

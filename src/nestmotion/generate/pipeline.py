@@ -26,6 +26,7 @@ from nestmotion.generate.postprocess import postprocess as make_feet_stand
 from nestmotion.generate.prompt import check_prompt, check_request, check_seconds, warn_if_not_english
 from nestmotion.generate.sampler import FADE_FRAMES, Fixed, sample
 from nestmotion.generate.scene import Prompt, Scene, SceneResult
+from nestmotion.generate.sides import from_the_mirror, into_the_mirror, says_weak_side
 from nestmotion.generate.text_inputs import TextInputs
 from nestmotion.text import EncodedText, SemanticTree, TextEncoder
 from nestmotion.text.mirror import mirror_text
@@ -228,7 +229,13 @@ class TextToMotion:
 
     def _read(self, prompt: str) -> TextInputs:
         encoded = self.encoder.encode([prompt])
-        return TextInputs(encoded, self.read_tree(prompt, encoded))
+        tree, mirrored = self.read_tree(prompt, encoded), None
+        if says_weak_side(prompt, self.bundle.weak_side):
+            other = mirror_text(prompt)
+            told = self.encoder.encode([other])
+            mirrored = told, self.read_tree(other, told)
+        same = mirrored is not None and mirrored[1].form == tree.form
+        return TextInputs(encoded, tree, mirrored if same else None)
 
     def predict_clean(
         self,
@@ -397,6 +404,12 @@ class TextToMotion:
         """Clean features (B, T, F), normalised, and alignment (B, N, P) by the network.
 
         inputs: by name, as the bundle's network takes them; those that it does not take are left out.
+        mirrored (B,): rows that the network is to see as their mirror image.
         """
+        mirrored = inputs["mirrored"]
+        if mirrored.any():
+            inputs = into_the_mirror(inputs, mirrored)
         clean, alignment = self._network.run(None, {name: inputs[name] for name in self._input_names})
+        if mirrored.any():
+            clean = from_the_mirror(clean, mirrored)
         return facing_ahead(clean, self.bundle.normalizer, self._layout), alignment

@@ -13,16 +13,27 @@ __all__ = ["TextInputs"]
 
 
 class TextInputs:
-    """A prompt as it was read: its sentence and the nodes of its tree, for any number of rows."""
+    """A prompt as it was read: its sentence and the nodes of its tree, for any number of rows.
 
-    def __init__(self, encoded: EncodedText, tree: SemanticTree) -> None:
-        self.encoded, self.tree = encoded, tree
-        nodes = tree_nodes(tree, encoded)
+    mirrored: the prompt's mirror image, read likewise and with a tree of the same form, where that is
+    what the network is told (generate/sides.py). nodes, sentence: what it is told.
+    """
+
+    def __init__(
+        self,
+        encoded: EncodedText,
+        tree: SemanticTree,
+        mirrored: tuple[EncodedText, SemanticTree] | None = None,
+    ) -> None:
+        self.encoded, self.tree, self.mirrored = encoded, tree, mirrored is not None
+        told, told_tree = mirrored or (encoded, tree)
+        self.nodes, self.sentence = tree_nodes(told_tree, told), told.sentence[0]
         self._arrays = {
-            "sentence": encoded.sentence[0],
-            **{f"node_{f.name}": getattr(nodes, f.name) for f in fields(nodes)},
+            "sentence": self.sentence,
+            "mirrored": np.array(self.mirrored),
+            **{f"node_{f.name}": getattr(self.nodes, f.name) for f in fields(self.nodes)},
         }
 
     def rows(self, count: int) -> dict[str, np.ndarray]:
-        """The network's inputs by name, each with `count` equal rows."""
+        """Inputs of `TextToMotion.run` by name, each with `count` equal rows."""
         return {k: np.broadcast_to(v, (count, *v.shape)) for k, v in self._arrays.items()}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from nestmotion.text.edits import Edit, apply_edits
 
-__all__ = ["mirror_text", "mirror_text_with_spans"]
+__all__ = ["mirror_text", "mirror_text_with_spans", "sides_named"]
 
 _COUNTER = r"(?:counter|anti|counter-|anti-|counter |anti )"
 _SIDED = re.compile(
@@ -42,10 +42,21 @@ def mirror_text_with_spans(
 
     A stretch that begins or ends inside a swapped word takes in the whole of it.
     """
-    kept = [m.span() for m in _IDIOMS.finditer(text)]
-    edits = [
-        Edit(*match.span(), _swap(match))
-        for match in _SIDED.finditer(text)
-        if not any(a <= match.start() < b for a, b in kept)
-    ]
+    edits = [Edit(*match.span(), _swap(match)) for match in _sided(text)]
     return apply_edits(text, edits, spans)
+
+
+def sides_named(text: str) -> set[str]:
+    """ "left" and "right", as far as the text names them; counterclockwise is to the left."""
+    return {_side(match) for match in _sided(text)}
+
+
+def _sided(text: str) -> list[re.Match[str]]:
+    kept = [m.span() for m in _IDIOMS.finditer(text)]
+    found = _SIDED.finditer(text)
+    return [match for match in found if not any(a <= match.start() < b for a, b in kept)]
+
+
+def _side(match: re.Match[str]) -> str:
+    left = match["counter"] if match["side"] is None else "left" in match["side"].lower()
+    return "left" if left else "right"

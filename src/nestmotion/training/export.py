@@ -20,6 +20,7 @@ from nestmotion.generate.amplitude import Amplitude
 from nestmotion.generate.bundle import CARD, FILES, FORMAT, MANIFEST, TEXT_FILES, is_bundle
 from nestmotion.generate.length import LengthModel
 from nestmotion.generate.prompt import word_list
+from nestmotion.generate.sides import WeakSide
 from nestmotion.models import Condition, Conditioned, Denoiser, build_model
 from nestmotion.text import TextEncoder
 from nestmotion.text.nodes import CUES
@@ -49,6 +50,7 @@ class ExportSettings:
     """What generation with the bundle does unless told otherwise: sampler steps and guidance. With the
     guidance that a run has learned (TrainConfig.learn_guidance) a step is one reading, not two.
     amplitude: how many times as far joints turn as the network says (benchmarks/amplitude.py).
+    weak_side: the side that the network does less well (docs/adr/0028), left, right or none.
     own_share: the rest of each weight is that of what the run started from, for something in between.
     """
 
@@ -56,6 +58,7 @@ class ExportSettings:
     steps: int = 12
     guidance: float = 4.0
     amplitude: Amplitude = field(default_factory=Amplitude)
+    weak_side: WeakSide = field(default_factory=WeakSide)
     own_share: float = 1.0
 
 
@@ -132,6 +135,7 @@ def _write(
             "guidance": settings.guidance,
             "learned_guidance": guidance,
             "amplitude": asdict(settings.amplitude),
+            "weak_side": asdict(settings.weak_side),
         },
         "own_share": settings.own_share,
         "parameters": sum(p.numel() for p in model.parameters()),
