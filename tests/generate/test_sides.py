@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nestmotion.core.errors import SettingsError
 from nestmotion.features import FeatureLayout, mirror_features
 from nestmotion.features.known import known_frames
 from nestmotion.generate import TextToMotion
@@ -44,6 +45,12 @@ def test_texts_of_the_weak_side(text, weak):
     assert not says_weak_side(text, WeakSide())
     other = WeakSide(turns="left", others="right")
     assert says_weak_side(mirror_text(text), other) is weak
+
+
+def test_there_are_two_sides():
+    with pytest.raises(SettingsError) as error:
+        WeakSide(turns="up")
+    assert str(error.value) == "a weak side is left or right, or left out, not 'up'"
 
 
 def test_one_side_is_the_mirror_image_of_the_other(model):

@@ -150,6 +150,13 @@ CHECKS = (
         r"(above|over (the|his|her|their) head|high)",
     ),
     Check(
+        "a person turns around",
+        "within 45 degrees of facing the other way",
+        lambda m: np.cos(turned_rad(m)) < -np.cos(TURNED_RAD),
+        r"\bturn(s|ed|ing)? (around|180)\b",
+        r"again|twice|times|circles?|\bturn.*\b(turn|spin)|return|spin|and forth|goes back|stairs|steps up",
+    ),
+    Check(
         "a person sits down on a chair",
         "root sinks by over 0.2 m",
         lambda m: root_drop_m(m) > 0.2,

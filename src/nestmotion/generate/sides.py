@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
+from nestmotion.core.errors import SettingsError
 from nestmotion.features import mirror_features
 from nestmotion.text.mirror import sides_named
 from nestmotion.text.nodes import CUES
@@ -24,11 +25,16 @@ _TURNS = CUES["turn"] | CUES["clockwise"] | CUES["counterclockwise"] | {"circle"
 
 @dataclass(frozen=True)
 class WeakSide:
-    """ "left", "right" or "" for none: the side to which the network turns less well, and the side of
-    everything else that it does less well."""
+    """Which side a network does less well, of turns and of all else: "left", "right" or "" for none.
+    Raises SettingsError for another word."""
 
     turns: str = ""
     others: str = ""
+
+    def __post_init__(self) -> None:
+        for side in (self.turns, self.others):
+            if side not in ("left", "right", ""):
+                raise SettingsError(f"a weak side is left or right, or left out, not {side!r}")
 
 
 def says_weak_side(text: str, weak: WeakSide) -> bool:
