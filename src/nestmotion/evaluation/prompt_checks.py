@@ -154,7 +154,8 @@ CHECKS = (
         "within 45 degrees of facing the other way",
         lambda m: np.cos(turned_rad(m)) < -np.cos(TURNED_RAD),
         r"\bturn(s|ed|ing)? (around|180)\b",
-        r"again|twice|times|circles?|\bturn.*\b(turn|spin)|return|spin|and forth|goes back|stairs|steps up",
+        r"again|twice|times|circles?|\bturn.*\b(turn|spin)|return|spin|and forth|goes back|stairs|"
+        r"steps up",
     ),
     Check(
         "a person sits down on a chair",
