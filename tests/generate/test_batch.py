@@ -22,6 +22,7 @@ def test_as_if_each_were_made_alone(model):
         Order("a person walks forward", seconds=2, seed=3),
         Order("a person jumps, then waves", seconds=1.3, samples=2, by_turns=False),
         Order("a man kicks", seed=9, postprocess=False),
+        Order("a person steps to the left", seconds=1.5, seed=2),  # in the mirror
     ]
     told = []
     together = explain_together(model, orders, told.append)

@@ -78,7 +78,7 @@ def test_a_mask_is_mirrored_with_its_motion():
     rng = np.random.default_rng(1)
     noisy = rng.standard_normal((2, 16, SIZE)).astype(np.float32)
     known = rng.random(noisy.shape) < 0.3
-    turned = into_the_mirror({"noisy": noisy, "known": known}, np.array([False, True]))
+    turned = into_the_mirror({"noisy": noisy, "known": known, "mirrored": np.array([False, True])})
     np.testing.assert_array_equal(turned["noisy"][0], noisy[0])
     np.testing.assert_array_equal(turned["known"][0], known[0])
     np.testing.assert_array_equal(turned["known"][1], mirror_features(known[1] * 1.0) != 0)

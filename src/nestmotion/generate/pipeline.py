@@ -208,8 +208,7 @@ class TextToMotion:
         self, prompt: str, features: Float[np.ndarray, "t f"]
     ) -> tuple[SemanticTree, Float[np.ndarray, "n t"]]:
         """A prompt's tree, and how much each node is about each frame."""
-        encoded = self.encoder.encode([prompt])
-        tree, frames = self.read_tree(prompt, encoded), len(features)
+        (encoded, tree), frames = self._encoded(prompt), len(features)
         clean = np.zeros((1, self.padded(frames), self._layout.size), dtype=np.float32)
         clean[0, :frames] = self.bundle.normalizer.normalize(features)
         now, yes = np.zeros(1, dtype=np.float32), np.ones(1, dtype=bool)
@@ -228,14 +227,14 @@ class TextToMotion:
         return self.inputs_of(prompt)
 
     def _read(self, prompt: str) -> TextInputs:
-        encoded = self.encoder.encode([prompt])
-        tree, mirrored = self.read_tree(prompt, encoded), None
+        text, other = self._encoded(prompt), None
         if says_weak_side(prompt, self.bundle.weak_side):
-            other = mirror_text(prompt)
-            told = self.encoder.encode([other])
-            mirrored = told, self.read_tree(other, told)
-        same = mirrored is not None and mirrored[1].form == tree.form
-        return TextInputs(encoded, tree, mirrored if same else None)
+            other = self._encoded(mirror_text(prompt))
+        return TextInputs(*text, other if other and other[1].form == text[1].form else None)
+
+    def _encoded(self, prompt: str) -> tuple[EncodedText, SemanticTree]:
+        encoded = self.encoder.encode([prompt])
+        return encoded, self.read_tree(prompt, encoded)
 
     def predict_clean(
         self,
@@ -406,10 +405,7 @@ class TextToMotion:
         inputs: by name, as the bundle's network takes them; those that it does not take are left out.
         mirrored (B,): rows that the network is to see as their mirror image.
         """
-        mirrored = inputs["mirrored"]
-        if mirrored.any():
-            inputs = into_the_mirror(inputs, mirrored)
-        clean, alignment = self._network.run(None, {name: inputs[name] for name in self._input_names})
-        if mirrored.any():
-            clean = from_the_mirror(clean, mirrored)
+        seen = into_the_mirror(inputs)
+        clean, alignment = self._network.run(None, {name: seen[name] for name in self._input_names})
+        clean = from_the_mirror(clean, inputs["mirrored"])
         return facing_ahead(clean, self.bundle.normalizer, self._layout), alignment

@@ -45,12 +45,10 @@ def says_weak_side(text: str, weak: WeakSide) -> bool:
     return sides_named(text) == {weak.turns if turns else weak.others}
 
 
-def into_the_mirror(
-    inputs: Mapping[str, np.ndarray], mirrored: Bool[np.ndarray, "b"]
-) -> dict[str, np.ndarray]:
-    """The network's inputs with the motion of some rows as its mirror image. Normalised features have
-    one as others do: a normalizer is the same for both sides."""
-    noisy, known = inputs["noisy"], inputs["known"]
+def into_the_mirror(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The network's inputs with the motion of the rows that are `mirrored` (B,) as its mirror image.
+    Normalised features have one as others do: a normalizer is the same for both sides."""
+    noisy, known, mirrored = inputs["noisy"], inputs["known"], inputs["mirrored"]
     other = mirror_features(known.astype(np.float32)) != 0
     return {
         **inputs,
