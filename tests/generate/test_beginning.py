@@ -8,7 +8,7 @@ import pytest
 from nestmotion.core import canonical_skeleton
 from nestmotion.features import FeatureLayout, Normalizer
 from nestmotion.generate import TextToMotion
-from nestmotion.generate.beginning import begins_ahead, facing_ahead
+from nestmotion.generate.beginning import facing_ahead, first_heading
 from nestmotion.generate.sampler import FADE_FRAMES
 
 LAYOUT = FeatureLayout.of(canonical_skeleton())
@@ -47,7 +47,7 @@ def test_the_change_fades_without_a_step():
 
 
 def test_only_the_first_heading_is_firm():
-    firm = begins_ahead(LAYOUT, 30)
+    firm = first_heading(LAYOUT, 30)
     assert np.argwhere(firm).tolist() == [[0, HEADING.start], [0, HEADING.start + 1]]
 
 

@@ -119,7 +119,8 @@ def test_the_card_names_the_runs_before_and_one_step_models():
     first = {"progress": {"step": 7}, "started_from": None}
     manifest = json.loads((default_bundle_path() / "bundle.json").read_text("utf-8"))
     training = manifest["training"] | {"progress": {"step": 5}, "started_from": first}
-    sampling = {k: v for k, v in manifest["sampling"].items() if k != "amplitude"}
+    said = ("amplitude", "weak_side")
+    sampling = {k: v for k, v in manifest["sampling"].items() if k not in said}
     changed = {"training": training, "generative": False, "sampling": sampling}
     card = model_card(manifest | changed)
     assert "2 runs, each from the weights of the one before: 7, 5 steps." in card
@@ -127,6 +128,10 @@ def test_the_card_names_the_runs_before_and_one_step_models():
     changed["sampling"] = sampling | {"amplitude": {"legs": 1.0, "upper": 2.5}}
     card = model_card(manifest | changed)
     assert "one step; movements made larger: legs 1, upper 2.5 times." in card
+    changed["sampling"] = sampling | {"weak_side": {"turns": "right", "others": "left"}}
+    card = model_card(manifest | changed)
+    weak = "turns to the right, others to the left"
+    assert f"one step; texts of its weak side ({weak}) are made as their mirror image." in card
     card = model_card(manifest | changed | {"own_share": 0.25})
     assert "7, 5 steps. Weights: 0.25 of the last run's, the rest of its start's. The settings" in card
 

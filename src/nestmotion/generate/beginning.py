@@ -9,7 +9,7 @@ from nestmotion.core.smoothing import smooth_step
 from nestmotion.features import FeatureLayout, Normalizer
 from nestmotion.generate.sampler import FADE_FRAMES
 
-__all__ = ["begins_ahead", "facing_ahead"]
+__all__ = ["facing_ahead", "first_heading"]
 
 
 def facing_ahead(
@@ -27,8 +27,8 @@ def facing_ahead(
     return clean
 
 
-def begins_ahead(layout: FeatureLayout, frames: int) -> Bool[np.ndarray, "t f"]:
-    """Which features no velocity may overrule though nobody gave them: the first frame's heading."""
+def first_heading(layout: FeatureLayout, frames: int) -> Bool[np.ndarray, "t f"]:
+    """True at the first frame's heading, which no velocity may overrule though nobody gave it."""
     mask = np.zeros((frames, layout.size), dtype=bool)
     mask[0, layout["root_heading"]] = True
     return mask

@@ -18,7 +18,7 @@ from nestmotion.features import FeatureLayout, decode, foot_contacts
 from nestmotion.features.layout import CONTACT_JOINTS
 from nestmotion.features.parts import PARTS, part_columns
 from nestmotion.generate.amplitude import Amplitude, amplified
-from nestmotion.generate.beginning import begins_ahead
+from nestmotion.generate.beginning import first_heading
 from nestmotion.generate.exactness import held_feet, meet, with_kept
 from nestmotion.generate.loop import close, in_place, with_neighbours
 from nestmotion.generate.plan import Plan, make_plan
@@ -206,4 +206,4 @@ def _given(plan: Plan, loop: bool, layout: FeatureLayout, fps: float) -> Bool[np
     for first, kept in plan.kept:
         firm[first : first + len(kept.motion)] = True
     given = plan.known.mask & firm[:, None]
-    return given if loop else given | begins_ahead(layout, plan.frames)
+    return given if loop else given | first_heading(layout, plan.frames)

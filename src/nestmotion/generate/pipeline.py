@@ -15,12 +15,11 @@ from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize
 from nestmotion.core.errors import PromptError
 from nestmotion.core.smoothing import share_beside
-from nestmotion.features import FeatureLayout, decode, encode
+from nestmotion.features import FeatureLayout, decode
 from nestmotion.features.known import Known
-from nestmotion.features.mirror import mirror_features
 from nestmotion.generate.alignment_map import AlignmentMap, Explained
 from nestmotion.generate.amplitude import amplified
-from nestmotion.generate.beginning import begins_ahead, facing_ahead
+from nestmotion.generate.beginning import facing_ahead, first_heading
 from nestmotion.generate.bundle import Bundle, default_bundle_path
 from nestmotion.generate.postprocess import postprocess as make_feet_stand
 from nestmotion.generate.prompt import check_prompt, check_request, check_seconds, warn_if_not_english
@@ -187,33 +186,9 @@ class TextToMotion:
         Raises PromptError when the motion is not on the bundle's skeleton, at its frame rate and of a
         length that it can generate.
         """
-        bundle = self.bundle
-        if motion.skeleton != bundle.skeleton or motion.fps != bundle.fps:
-            raise PromptError(
-                f"the motion must be on the bundle's own skeleton at {bundle.fps:g} frames a second; "
-                "convert it with --retarget and --fps first"
-            )
-        limits = bundle.manifest["seconds"]
-        check_seconds(motion.duration_s, limits["shortest"], limits["longest"])
-        from nestmotion.generate.turns import actions_told
+        from nestmotion.generate.aligning import align
 
-        prompt, features = check_prompt(text, self.encoder), encode(motion)
-        tree, weight = self._aligned(prompt, features)
-        mirrored, other = self._aligned(mirror_text(prompt), mirror_features(features))
-        if mirrored.form == tree.form:
-            weight = (weight + other) / 2
-        return AlignmentMap(tree, weight, bundle.fps, actions_told(motion, tree))
-
-    def _aligned(
-        self, prompt: str, features: Float[np.ndarray, "t f"]
-    ) -> tuple[SemanticTree, Float[np.ndarray, "n t"]]:
-        """A prompt's tree, and how much each node is about each frame."""
-        (encoded, tree), frames = self._encoded(prompt), len(features)
-        clean = np.zeros((1, self.padded(frames), self._layout.size), dtype=np.float32)
-        clean[0, :frames] = self.bundle.normalizer.normalize(features)
-        now, yes = np.zeros(1, dtype=np.float32), np.ones(1, dtype=bool)
-        _, alignment = self._denoise(clean, now, yes, TextInputs(encoded, tree), frames, None)
-        return tree, self.by_frame(alignment, frames)[0]
+        return align(self, motion, text)
 
     def read_tree(self, prompt: str, encoded: EncodedText) -> SemanticTree:
         """The semantic tree of a prompt, as deep as the bundle's network reads it."""
@@ -227,12 +202,13 @@ class TextToMotion:
         return self.inputs_of(prompt)
 
     def _read(self, prompt: str) -> TextInputs:
-        text, other = self._encoded(prompt), None
+        text, other = self.encode_text(prompt), None
         if says_weak_side(prompt, self.bundle.weak_side):
-            other = self._encoded(mirror_text(prompt))
+            other = self.encode_text(mirror_text(prompt))
         return TextInputs(*text, other if other and other[1].form == text[1].form else None)
 
-    def _encoded(self, prompt: str) -> tuple[EncodedText, SemanticTree]:
+    def encode_text(self, prompt: str) -> tuple[EncodedText, SemanticTree]:
+        """A prompt's token states, and its tree."""
         encoded = self.encoder.encode([prompt])
         return encoded, self.read_tree(prompt, encoded)
 
@@ -254,7 +230,7 @@ class TextToMotion:
         x, mask = np.zeros(shape, dtype=np.float32), np.zeros(shape[1:], dtype=bool)
         x[:, :frames], mask[:frames] = noisy, known
         now = np.full(len(has_text), time, dtype=np.float32)
-        clean, _ = self._denoise(x, now, has_text, text, frames, Fixed(x[0], mask))
+        clean, _ = self.denoise(x, now, has_text, text, frames, Fixed(x[0], mask))
         if len(clean) == 2:
             clean = clean[1:] + np.float32(text_weight) * (clean[:1] - clean[1:])
         return clean[0, :frames]
@@ -308,7 +284,7 @@ class TextToMotion:
 
     def to_motion(self, features: np.ndarray, known: Known | None, postprocess: bool) -> Motion:
         """The motion of sampled features (T, F), not normalised, as `generate` returns it."""
-        given = begins_ahead(self._layout, len(features))
+        given = first_heading(self._layout, len(features))
         given |= known.mask if known is not None else False
         motion = decode(features, self.bundle.skeleton, self.bundle.fps, given)
         motion = amplified(motion, self.bundle.amplitude, self._share(known))
@@ -364,7 +340,7 @@ class TextToMotion:
         def denoise(
             noisy: np.ndarray, time: np.ndarray, has_text: np.ndarray
         ) -> tuple[np.ndarray, np.ndarray]:
-            return self._denoise(noisy, time, has_text, text, frames, fixed)
+            return self.denoise(noisy, time, has_text, text, frames, fixed)
 
         clean, alignment = sample(denoise, noise, steps, weight, fixed)
         return self.bundle.normalizer.denormalize(clean[:, :frames]), self.by_frame(alignment, frames)
@@ -378,7 +354,7 @@ class TextToMotion:
         """An alignment (..., P) of the network's patches, frame by frame (..., frames)."""
         return np.repeat(alignment, self.bundle.manifest["patch_frames"], axis=-1)[..., :frames]
 
-    def _denoise(
+    def denoise(
         self,
         noisy: np.ndarray,
         time: np.ndarray,
@@ -387,6 +363,8 @@ class TextToMotion:
         frames: int,
         fixed: Fixed | None,
     ) -> tuple[np.ndarray, np.ndarray]:
+        """What `run` says of noisy motions (B, T, F), normalised, with `frames` before the padding, at
+        times (B,); has_text (B,): rows that are told the text."""
         rows, padded, _ = noisy.shape
         known = fixed.mask if fixed is not None else np.zeros(noisy.shape[1:], dtype=bool)
         inputs = {

@@ -15,7 +15,7 @@ from jaxtyping import Bool
 from nestmotion.core.errors import SettingsError
 from nestmotion.features import mirror_features
 from nestmotion.text.mirror import sides_named
-from nestmotion.text.nodes import CUES
+from nestmotion.text.nodes import CUES, cue_words
 
 __all__ = ["WeakSide", "from_the_mirror", "into_the_mirror", "says_weak_side"]
 
@@ -40,7 +40,7 @@ class WeakSide:
 def says_weak_side(text: str, weak: WeakSide) -> bool:
     """Whether a text names one side only and it is the weak one of what the text is about: of turns,
     where it says so and names no hand or foot, or of others."""
-    words = {word.strip(".,;:!?\"'()").lower() for word in text.replace("-", " ").split()}
+    words = cue_words(text)
     turns = bool(words & _TURNS) and not words & _BODY
     return sides_named(text) == {weak.turns if turns else weak.others}
 

@@ -28,6 +28,10 @@ __all__ = ["NOBODY", "Denoise", "Timeline", "Window", "sample_timeline", "window
 # The owner of what no text is about.
 NOBODY = -1
 
+# How much a shared frame counts where a window is put: what the windows before it have to say there, 0
+# to 1, to this power. The first four frames alone do as well (docs/lab-notebook.md, 2026-11-29).
+_EARLIER = 3
+
 
 @dataclass(frozen=True)
 class Window:
@@ -222,7 +226,7 @@ class _Sampling:
         is known; by least squares over the frames that they share, of which those count that are
         theirs rather than the window's: once it has begun to turn it is not to be turned back."""
         window, place = self.timeline.windows[k], self.places[k]
-        shared = said[window.frames] ** 3 * (self.leading[k] > 0) * (window.laps == 0)
+        shared = said[window.frames] ** _EARLIER * (self.leading[k] > 0) * (window.laps == 0)
         if window.frames[0] == 0 or self.placed[window.frames].any() or shared.sum() <= 0:
             return place
         path, heading = self.layout["root_path"], self.layout["root_heading"]

@@ -12,7 +12,7 @@ from nestmotion.text import lexicon
 from nestmotion.text.encoder import EncodedText
 from nestmotion.text.tree import SemanticTree
 
-__all__ = ["CUES", "KINDS", "MOST_TURNS", "TextNodes", "stack_nodes", "tree_nodes"]
+__all__ = ["CUES", "KINDS", "MOST_TURNS", "TextNodes", "cue_words", "stack_nodes", "tree_nodes"]
 
 # What a node is: its level or, for a phrase, its role.
 KINDS = ("sentence", "action", "word", "piece", *lexicon.ROLES)
@@ -106,10 +106,16 @@ def _order(tree: SemanticTree, node_id: int) -> int:
     return 0 if order is None else order
 
 
-def _cues(text: str) -> list[bool]:
+def cue_words(text: str) -> set[str]:
+    """The words of a text as CUES has them; of "counter clockwise" only the first."""
     words = set(text.lower().replace("-", " ").replace(".", " ").replace(",", " ").split())
     if "counter" in words or "anti" in words:
         words.discard("clockwise")
+    return words
+
+
+def _cues(text: str) -> list[bool]:
+    words = cue_words(text)
     return [bool(words & held) for held in CUES.values()]
 
 

@@ -22,6 +22,10 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     amplitude = sampling.get("amplitude") or {}
     if any(value != 1.0 for value in amplitude.values()):
         how += f"; movements made larger: {', '.join(f'{k} {v:g}' for k, v in amplitude.items())} times"
+    weak = sampling.get("weak_side") or {}
+    if any(weak.values()):
+        sides = ", ".join(f"{what} to the {side}" for what, side in weak.items() if side)
+        how += f"; texts of its weak side ({sides}) are made as their mirror image"
     more = [f"{training[f'{name}_clips']} {name} clips" for name in ("composed", "narrated")]
     return f"""# Model card: {manifest["name"]}
 
