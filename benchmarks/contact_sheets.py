@@ -1,12 +1,12 @@
 """Contact sheets of the prompts in nestmotion.evaluation.prompts: what a bundle makes of each.
 
     python benchmarks/contact_sheets.py OUT [BUNDLE ...] [--seconds 6] [--seed 0]
-        [--raw | --both] [--one-go] [--references CORPUS]
+        [--raw | --both] [--one-go | --turns] [--references CORPUS]
 
 Writes OUT/NAME-1.png, OUT/NAME-2.png and so on for each bundle (the default one when none is named),
 twelve rows a page. --raw: without post-processing; --both: every motion without and, below, with it;
---one-go: the actions of a prompt not one after another. Nothing is chosen: the first sample of the
-seed.
+--one-go: the actions of a prompt not one after another. --turns: other texts, in one go and by turns
+(OUT/NAME-turns-1.png). Nothing is chosen: the first sample of the seed.
 --references: OUT/reference-1.png and so on as well, for each prompt the clip of the corpus whose
 caption is nearest by sentence vectors among those that name the same sides.
 """
@@ -28,6 +28,15 @@ from nestmotion.text.mirror import mirror_text
 
 ROWS = 12
 
+TURNS = (
+    "a person sits down on a chair",
+    "a person stands up and walks away",
+    "a person walks forward, sits down, then stands up again",
+    "a person walks forward, then turns around and walks back",
+    "a person bends down to pick something up, then throws it",
+    "a person walks forward, jumps up, then waves with the right hand",
+)
+
 
 def rows(model: TextToMotion, seconds: float, seed: int, ways: tuple[str, ...], by_turns: bool):
     """Motion and title of every row."""
@@ -36,6 +45,13 @@ def rows(model: TextToMotion, seconds: float, seed: int, ways: tuple[str, ...], 
         for way in ways:
             motion = raw if way == "raw" else postprocess(raw)
             yield motion, f"{prompt} ({way})" if len(ways) > 1 else prompt
+
+
+def turns(model: TextToMotion, seconds: float, seed: int):
+    """Motion and title of every row: each text in one go and, below, by turns."""
+    for text in TURNS:
+        yield model.generate(text, seconds, seed, by_turns=False)[0], text
+        yield model.generate(text, seconds, seed)[0], f"{text} (by turns)"
 
 
 def references(model: TextToMotion, corpus: PreparedCorpus) -> list[tuple[Motion, str]]:
@@ -76,7 +92,9 @@ def main() -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--raw", dest="ways", action="store_const", const=("raw",))
     which.add_argument("--both", dest="ways", action="store_const", const=("raw", "processed"))
-    parser.add_argument("--one-go", action="store_true")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--one-go", action="store_true")
+    how.add_argument("--turns", action="store_true", help="other texts, in one go and by turns")
     options = parser.parse_args()
 
     options.out.mkdir(parents=True, exist_ok=True)
@@ -84,8 +102,11 @@ def main() -> None:
         model = TextToMotion.load(folder)
         name = Path(folder).name if folder else "default"
         ways = options.ways or ("processed",)
-        drawn = list(rows(model, options.seconds, options.seed, ways, not options.one_go))
-        draw(drawn, options.out, name)
+        if options.turns:
+            drawn, name = turns(model, options.seconds, options.seed), f"{name}-turns"
+        else:
+            drawn = rows(model, options.seconds, options.seed, ways, not options.one_go)
+        draw(list(drawn), options.out, name)
     if options.references:
         real = references(model, PreparedCorpus.open(options.references))
         draw(real, options.out, "reference")

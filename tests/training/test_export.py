@@ -65,6 +65,7 @@ def test_the_manifest(bundle, config, corpus):
             "weak_side": {"turns": "", "others": ""},
         },
         "own_share": 1.0,
+        "detail": {"arms": 1.0, "rest": 1.0},
         "parameters": sum(p.numel() for p in network.parameters()),
         "files": {name: sha256_of(bundle / name) for name in FILES},
     }
@@ -121,7 +122,7 @@ def test_the_card_names_the_runs_before_and_one_step_models():
     training = manifest["training"] | {"progress": {"step": 5}, "started_from": first}
     said = ("amplitude", "weak_side")
     sampling = {k: v for k, v in manifest["sampling"].items() if k not in said}
-    changed = {"training": training, "generative": False, "sampling": sampling}
+    changed = {"training": training, "generative": False, "sampling": sampling, "detail": {}}
     card = model_card(manifest | changed)
     assert "2 runs, each from the weights of the one before: 7, 5 steps." in card
     assert "million parameters, one step." in card
@@ -134,6 +135,8 @@ def test_the_card_names_the_runs_before_and_one_step_models():
     assert f"one step; texts of its weak side ({weak}) are made as their mirror image." in card
     card = model_card(manifest | changed | {"own_share": 0.25})
     assert "7, 5 steps. Weights: 0.25 of the last run's, the rest of its start's. The settings" in card
+    card = model_card(manifest | changed | {"detail": {"arms": 0.5, "rest": 0.0}})
+    assert "5 steps. Of the detail that was learned it makes 0.5 (arms), 0 (rest). The sett" in card
 
 
 def test_words_and_lengths_are_those_of_training_captions_alone(bundle, corpus, config, text_encoder):

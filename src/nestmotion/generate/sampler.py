@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,10 +19,13 @@ from nestmotion.core.rotations import (
 )
 from nestmotion.core.smoothing import smooth_step
 
-__all__ = ["FADE_FRAMES", "Denoiser", "Fixed", "sample"]
+__all__ = ["FADE_FRAMES", "Denoiser", "Fixed", "sample", "sampler_steps"]
 
 # How long the correction of free frames beside fixed ones lasts: 0.6 s at 20 frames a second.
 FADE_FRAMES = 12
+
+# Times are 1 - (step / steps) to this power.
+_EARLY_POWER = 1.25
 
 # (noisy (B, T, F), time (B,), has_text (B,)) -> (clean (B, T, F), alignment (B, N, P)), all normalised,
 # float32. The alignment says how much each node of the text is about each patch of frames.
@@ -111,6 +113,19 @@ class Fixed:
         return result
 
 
+def sampler_steps(steps: int) -> Iterator[tuple[np.float32, np.float32, np.float32]]:
+    """(time, time after it, share) of each step, from noise (1) to clean motion (0).
+
+    Steps are short at first: what only the text can tell, and where in its cycle a stride or a wave is,
+    is decided where there is hardly anything but noise. docs/adr/0029. share: of how much a prediction
+    changed since the step before, what is added to it to have that of the middle of the step.
+    """
+    times = (1.0 - np.linspace(0.0, 1.0, steps + 1) ** _EARLY_POWER).astype(np.float32)
+    lengths = -np.diff(times)
+    shares = np.concatenate(([0.0], lengths[1:] / lengths[:-1] / 2)).astype(np.float32)
+    yield from zip(times[:-1], times[1:], shares, strict=True)
+
+
 def sample(
     denoise: Denoiser,
     noise: Float[np.ndarray, "b t f"],
@@ -123,19 +138,18 @@ def sample(
     The network predicts the clean motion, and each step moves to the next time along the line that
     joins it with the noise it implies (DDIM; Song et al., ICLR 2021). From the second step on the
     clean motion is extrapolated to the middle of the step from this prediction and the one before
-    (two-step Adams-Bashforth; times are equally spaced angles of the schedule): with few steps, DDIM
-    alone loses a tenth of the spread of its samples.
+    (two-step Adams-Bashforth; times are angles of the schedule): with few steps, DDIM alone loses a
+    tenth of the spread of its samples.
 
     `text_weight` weighs the prediction with text against the one without (Ho and Salimans 2022): 1 is
     the text alone, which is one reading a step instead of two; more obeys it more. Values that are
     `fixed` enter every step as they are, and the prediction beside them without a step.
     """
     count = len(noise)
-    times = np.linspace(1.0, 0.0, steps + 1).astype(np.float32)
     x = noise.astype(np.float32)
     with_text = np.arange(2 * count) < count
     before = None
-    for now, after in itertools.pairwise(times):
+    for now, after, ahead in sampler_steps(steps):
         if fixed is not None:
             x = fixed.put(x)
         if text_weight == 1.0:
@@ -145,7 +159,7 @@ def sample(
             clean = both[count:] + np.float32(text_weight) * (both[:count] - both[count:])
         if fixed is not None:
             clean = fixed.fade(clean)
-        middle = clean if before is None else clean + (clean - before) / 2
+        middle = clean if before is None else clean + ahead * (clean - before)
         before = clean
         signal, sigma = signal_and_noise(now)
         next_signal, next_sigma = signal_and_noise(after)

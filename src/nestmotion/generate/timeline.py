@@ -21,7 +21,7 @@ from nestmotion.core.runs import runs_of
 from nestmotion.features import FeatureLayout, Normalizer
 from nestmotion.features.known import Known
 from nestmotion.features.place import Place
-from nestmotion.generate.sampler import Fixed
+from nestmotion.generate.sampler import Fixed, sampler_steps
 
 __all__ = ["NOBODY", "Denoise", "Timeline", "Window", "sample_timeline", "windows_of"]
 
@@ -126,11 +126,11 @@ def sample_timeline(
     sampling = _Sampling(timeline, normalizer, layout, fps, noise.astype(np.float32))
     fixed = Fixed(timeline.known.features, timeline.known.mask, layout["rotations"])
     before = None
-    for now, after in itertools.pairwise(np.linspace(1.0, 0.0, steps + 1).astype(np.float32)):
+    for now, after, ahead in sampler_steps(steps):
         clean = fixed.fade(sampling.predict(denoise, float(now))[None])[0]
         if timeline.pull is not None:
             clean = timeline.pull(clean)
-        middle = clean if before is None else clean + (clean - before) / 2
+        middle = clean if before is None else clean + ahead * (clean - before)
         before = clean
         sampling.step(middle, now, after)
     return fixed.put(middle[None])[0]

@@ -24,6 +24,7 @@ class ModelConfig:
     joint_width: channels a joint in the graph convolutions.
     graph: mix neighbouring joints there; off, each joint stands alone.
     local: whether there is a local branch that attends to the tree's nodes.
+    detail_width: channels of what refines the prediction by the noisy frames; 0 for no such part.
     """
 
     width: int = 256
@@ -41,6 +42,7 @@ class ModelConfig:
     joint_width: int = 24
     graph: bool = True
     local: bool = True
+    detail_width: int = 0
 
     @property
     def frame_multiple(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nestmotion.core.noise import signal_and_noise
 from nestmotion.models.config import ModelConfig
+from nestmotion.models.detail import DetailRefiner
 from nestmotion.models.inputs import Condition
 from nestmotion.models.losses import MotionLoss
 from nestmotion.models.targets import Targets
@@ -93,6 +94,16 @@ class Denoiser(nn.Module):
         model has parts that must not."""
         return (self,)
 
+    def detail_parts(self) -> Iterable[DetailRefiner]:
+        """What learns when only detail is learned: nothing, unless a model has some."""
+        return ()
+
+    def detail_terms(
+        self, targets: Targets, loss: MotionLoss, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """As `loss_terms`, of the motion alone, for `detail_parts`."""
+        raise NotImplementedError
+
     def loss_terms(
         self, targets: Targets, loss: MotionLoss, generator: torch.Generator
     ) -> dict[str, Tensor]:
@@ -105,12 +116,17 @@ class Denoiser(nn.Module):
         return loss(found.clean.float(), targets.features, targets.valid)
 
     def add_noise(
-        self, targets: Targets, generator: torch.Generator
+        self,
+        targets: Targets,
+        generator: torch.Generator,
+        times: Callable[[int, torch.Generator], Tensor] | None = None,
     ) -> tuple[Float[Tensor, "b t f"], Float[Tensor, "b"], Bool[Tensor, "b t f"]]:
-        """The batch with noise added (known values left clean), the noise times, what is known."""
+        """The batch with noise added (known values left clean), the noise times, what is known.
+
+        times: how they are drawn in training; as `noise_times` does when None."""
         clean, device = targets.features, targets.features.device
         # Validation keeps to even times, so that its losses can be compared with earlier ones.
-        draw = noise_times if self.training else _even_times
+        draw = (times or noise_times) if self.training else _even_times
         time = draw(len(clean), generator).to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
         if not self.generative:

@@ -7,7 +7,7 @@ objective. docs/model.md has the whole picture.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -33,6 +33,7 @@ from nestmotion.models.blocks import (
 )
 from nestmotion.models.config import ModelConfig
 from nestmotion.models.denoiser import Denoised, Denoiser
+from nestmotion.models.detail import DETAIL_TIME, DetailRefiner
 from nestmotion.models.diffusion import SentenceVector
 from nestmotion.models.inputs import Condition
 from nestmotion.models.joints import JointEmbed, JointUnembed
@@ -133,6 +134,9 @@ class Nested(Denoiser):
         self.norm = nn.LayerNorm(width)
         self.unembed = JointUnembed(width, config.joint_width, patch, config.graph)
         self.refine = FrameRefiner(config.feature_size, config.refine_width)
+        self.detail = None
+        if config.detail_width:
+            self.detail = DetailRefiner(config.feature_size, config.detail_width)
 
     def denoise(
         self,
@@ -147,6 +151,14 @@ class Nested(Denoiser):
         return Denoised(found.clean, found.aligned.map)
 
     def _run(
+        self, noisy: Tensor, time: Tensor, known: Tensor, valid: Tensor, condition: Condition
+    ) -> _Pass:
+        found = self._through_tokens(noisy, time, known, valid, condition)
+        if self.detail is None:
+            return found
+        return replace(found, clean=self.detail(noisy, found.clean, known, time, valid))
+
+    def _through_tokens(
         self, noisy: Tensor, time: Tensor, known: Tensor, valid: Tensor, condition: Condition
     ) -> _Pass:
         config = self.config
@@ -177,6 +189,22 @@ class Nested(Denoiser):
         yield from self.layers[self.config.reading_layers :]
         yield from (self.text, self.root, self.told, self.norm, self.unembed, self.refine)
 
+    def detail_parts(self) -> Iterable[DetailRefiner]:
+        """The detail, where there is one."""
+        return () if self.detail is None else (self.detail,)
+
+    def detail_terms(
+        self, targets: Targets, loss: MotionLoss, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """As Denoiser.detail_terms: in training at the noise times where something is refined, more
+        often at low ones, where it has the last say."""
+        assert self.detail is not None  # training/start.py has seen to it
+        noisy, time, known = self.add_noise(targets, generator, _detail_times)
+        with torch.no_grad():
+            clean = self._through_tokens(noisy, time, known, targets.valid, targets.condition).clean
+        refined = self.detail(noisy, clean, known, time, targets.valid)
+        return loss(refined.float(), targets.features, targets.valid)
+
     def loss_terms(
         self, targets: Targets, loss: MotionLoss, generator: torch.Generator
     ) -> dict[str, Tensor]:
@@ -202,6 +230,10 @@ class Nested(Denoiser):
         }
         total = total + sum(getattr(loss.weights, name) * value for name, value in extra.items())
         return {**terms, **extra, "total": total}
+
+
+def _detail_times(count: int, generator: torch.Generator) -> Float[Tensor, "b"]:
+    return DETAIL_TIME * torch.rand(count, generator=generator) ** 2
 
 
 def _of_the_moment(

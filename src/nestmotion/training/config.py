@@ -95,6 +95,8 @@ class TrainConfig:
         instead of the motion itself, so that it takes one reading instead of two (training/distil.py).
     guidance_shape: where that is more or less than elsewhere.
     teacher: that model's run or bundle; "" for start_from.
+    learn_detail: teach nothing but the network's detail (ModelConfig.detail_width), by the motion, and
+        leave all else as it was trained.
     bfloat16: run the network's matrix products in bfloat16 (losses stay float32), where that is faster.
     threads: CPU threads of each process; one is often fastest for models of this size.
     processes: processes that share every batch, for several cores; contrasts are drawn within a share.
@@ -109,6 +111,7 @@ class TrainConfig:
     learn_guidance: float = 0.0
     guidance_shape: GuidanceShape = field(default_factory=GuidanceShape)
     teacher: str = ""
+    learn_detail: bool = False
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: LossWeights = field(default_factory=LossWeights)

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from nestmotion.core import canonical_skeleton
 from nestmotion.core.checksums import sha256_of
-from nestmotion.core.errors import OutputError
+from nestmotion.core.errors import OutputError, TrainingError
 from nestmotion.corpus import PreparedCorpus
+from nestmotion.features.parts import part_columns
 from nestmotion.generate.amplitude import Amplitude
 from nestmotion.generate.bundle import CARD, FILES, FORMAT, MANIFEST, TEXT_FILES, is_bundle
 from nestmotion.generate.length import LengthModel
@@ -38,11 +40,20 @@ from nestmotion.training.run_folder import (
 from nestmotion.training.start import average_with_start, check_own_share
 from nestmotion.training.text_encoder import text_encoder_folder
 
-__all__ = ["ExportSettings", "export"]
+__all__ = ["DetailShare", "ExportSettings", "export"]
 
 LONGEST_S = 10.0
 SHORTEST_S = 1.0
 _TEXTS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class DetailShare:
+    """How much of what learned detail changes is changed: of the arms, and of all else. It takes away
+    some of what guidance brings, and legs need that more than arms do (docs/adr/0030)."""
+
+    arms: float = 1.0
+    rest: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,7 @@ class ExportSettings:
     amplitude: how many times as far joints turn as the network says (benchmarks/amplitude.py).
     weak_side: the side that the network does less well (docs/adr/0028), left, right or none.
     own_share: the rest of each weight is that of what the run started from, for something in between.
+    detail: how much of the detail that was learned is made.
     """
 
     name: str = "nested"
@@ -60,6 +72,7 @@ class ExportSettings:
     amplitude: Amplitude = field(default_factory=Amplitude)
     weak_side: WeakSide = field(default_factory=WeakSide)
     own_share: float = 1.0
+    detail: DetailShare = field(default_factory=DetailShare)
 
 
 def export(
@@ -73,11 +86,12 @@ def export(
 
     The corpus must be the one the run was trained on: its training captions give the length model and
     the vocabulary. Raises OutputError when `out` is not empty and `force` is off, TrainingError when
-    run and corpus do not belong together, or there is nothing to average weights with.
+    run and corpus do not belong together, there is nothing to average weights with, or no such detail.
     """
     config = read_config(run)
     check_corpus(run, corpus)
     check_own_share(run, config, settings.own_share)
+    _check_detail(config, settings.detail)
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; choose a folder")
     if out.exists() and any(out.iterdir()):
@@ -111,6 +125,8 @@ def _write(
     model = build_model(config.model, config.network)
     load_ema(run, model)
     guidance = average_with_start(model, config, settings.own_share)
+    for part in model.detail_parts():
+        part.weaken(_shares(settings.detail))
     for name in TEXT_FILES:
         shutil.copyfile(text_encoder_folder(config.text_encoder, run) / name, out / name)
     _export_network(model.eval(), out / "network.onnx")
@@ -138,6 +154,7 @@ def _write(
             "weak_side": asdict(settings.weak_side),
         },
         "own_share": settings.own_share,
+        "detail": asdict(settings.detail),
         "parameters": sum(p.numel() for p in model.parameters()),
         "training": training_record(run),
         "files": {name: sha256_of(out / name) for name in FILES},
@@ -145,6 +162,22 @@ def _write(
     _write_json(out / MANIFEST, manifest)
     (out / CARD).write_text(model_card(manifest), "utf-8")
     return manifest
+
+
+def _check_detail(config: TrainConfig, detail: DetailShare) -> None:
+    if not all(0.0 <= share <= 1.0 for share in (detail.arms, detail.rest)):
+        raise TrainingError(
+            f"shares of the detail are 0 to 1, not {detail.arms:g} (arms) and {detail.rest:g} (rest)"
+        )
+    if detail != DetailShare() and not config.network.detail_width:
+        raise TrainingError(
+            "this run's network has no detail; leave --detail.arms and --detail.rest out"
+        )
+
+
+def _shares(detail: DetailShare) -> Float[torch.Tensor, "f"]:
+    arms = torch.from_numpy(part_columns(canonical_skeleton(), ("left arm", "right arm")))
+    return torch.where(arms, detail.arms, detail.rest)
 
 
 def _write_json(path: Path, data: object) -> None:

@@ -38,6 +38,13 @@ def learning_rate_share(step: int, total: int, config: OptimizerConfig) -> float
     return warm * (1 - math.cos(math.pi * left)) / 2
 
 
+def _let_learn(model: nn.Module, parts: Iterable[nn.Module]) -> None:
+    """Let these parts of a model learn, and nothing else."""
+    model.requires_grad_(False)
+    for part in parts:
+        part.requires_grad_(True)
+
+
 class _Trainer:
     def __init__(self, config: TrainConfig, data: TrainingData, crew: Crew, bfloat16: bool) -> None:
         self.config, self.data, self.crew, self.bfloat16 = config, data, crew, bfloat16
@@ -59,9 +66,9 @@ class _Trainer:
             load_start(folder, teacher)
             weight = config.learn_guidance / learned_guidance(folder)
             self.teacher = GuidedTeacher(teacher, weight, config.guidance_shape, data.fps)
-            self.model.requires_grad_(False)
-            for part in self.model.guided_parts():
-                part.requires_grad_(True)
+            _let_learn(self.model, self.model.guided_parts())
+        if config.learn_detail:
+            _let_learn(self.model, self.model.detail_parts())
         self.ema = copy.deepcopy(self.model).requires_grad_(False).eval()
         n = data.normalizer
         self.loss = MotionLoss(
@@ -75,6 +82,8 @@ class _Trainer:
         with torch.autocast(kind, torch.bfloat16, enabled=self.bfloat16):
             if self.teacher is not None:
                 return self.teacher.terms(model, batch, self.loss, generator)
+            if self.config.learn_detail:
+                return model.detail_terms(batch, self.loss, generator)
             return model.loss_terms(batch, self.loss, generator)
 
     def step(self, batch: Targets, step: int) -> dict[str, float]:
@@ -108,7 +117,8 @@ class _Trainer:
         """Loss terms of the averaged weights on held-out groups, always with the same noise; `turns`
         on held-out compositions, whose turns are known."""
         found = self._mean_terms(self.data.validation_batches(self.config.batch_size))
-        if self.data.composed_validation and self.teacher is None:
+        alone = self.teacher is not None or self.config.learn_detail
+        if self.data.composed_validation and not alone:
             composed = self.data.validation_batches(self.config.batch_size, composed=True)
             found |= {k: v for k, v in self._mean_terms(composed).items() if k == "turns"}
         return found

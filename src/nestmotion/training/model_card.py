@@ -63,9 +63,13 @@ def _runs(training: Mapping[str, Any]) -> str:
 
 
 def _average(manifest: Mapping[str, Any]) -> str:
-    """Of weights that are not the last run's alone."""
-    share = manifest.get("own_share", 1.0)
-    return "" if share == 1.0 else f" Weights: {share:g} of the last run's, the rest of its start's."
+    """Of weights that are not the last run's alone, and of detail that is not made in full."""
+    share, detail = manifest.get("own_share", 1.0), manifest.get("detail", {})
+    said = "" if share == 1.0 else f" Weights: {share:g} of the last run's, the rest of its start's."
+    if any(value != 1.0 for value in detail.values()):
+        parts = ", ".join(f"{value:g} ({part})" for part, value in detail.items())
+        said += f" Of the detail that was learned it makes {parts}."
+    return said
 
 
 def licences(corpus_manifest: Mapping[str, Any]) -> str:

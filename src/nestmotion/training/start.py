@@ -33,7 +33,9 @@ _PREFIX, _HALF = "model.", "_h"
 
 def check_start(config: TrainConfig) -> None:
     """Raises TrainingError, or BundleError, when there is nothing where a run is to start from, or
-    nothing to learn guidance from."""
+    nothing to learn guidance or detail from."""
+    if config.learn_detail:
+        _check_detail(config)
     if config.learn_guidance and not config.start_from:
         raise TrainingError(
             "guidance is learned from a trained model; name its run or bundle with --start-from"
@@ -58,6 +60,21 @@ def check_start(config: TrainConfig) -> None:
         )
 
 
+def _check_detail(config: TrainConfig) -> None:
+    if not config.start_from:
+        raise TrainingError(
+            "detail is learned for a trained model; name its run or bundle with --start-from"
+        )
+    if config.learn_guidance:
+        raise TrainingError(
+            "detail and guidance are learned one after the other; leave one of them out"
+        )
+    if config.model != "nested" or config.network.detail_width < 1:
+        raise TrainingError(
+            "there is no detail to learn; say how wide with --network.detail-width (of a nested model)"
+        )
+
+
 def start_normalizer(config: TrainConfig) -> Normalizer | None:
     """That of the run or bundle to start from, whose weights know no other; None without one."""
     return _normalizer(config.start_from) if config.start_from else None
@@ -76,7 +93,14 @@ def learned_guidance(folder: Path) -> float:
     """The guidance that a run or bundle predicts with text; 1 for one that was taught by motion."""
     if is_bundle(folder):
         return float(Bundle.open(folder).manifest["sampling"]["learned_guidance"])
-    return read_config(folder).learn_guidance or 1.0
+    return _guidance_of(read_config(folder))
+
+
+def _guidance_of(config: TrainConfig) -> float:
+    """What a run learned, or what was learned before it, where it left that as it was."""
+    if config.learn_detail:
+        return learned_guidance(Path(config.start_from))
+    return config.learn_guidance or 1.0
 
 
 def load_start(folder: Path, model: nn.Module) -> None:
@@ -114,6 +138,11 @@ def check_own_share(run: Path, config: TrainConfig, own_share: float) -> None:
             "this run began with no other weights, so there are none to average its own with; "
             "leave --own-share out"
         )
+    if own_share < 1.0 and config.learn_detail:
+        raise TrainingError(
+            "this run learned detail and nothing else; say how much of it with --detail.arms and "
+            "--detail.rest, and leave --own-share out"
+        )
     if own_share < 1.0 and not _same(read_normalizer(run), _normalizer(config.start_from)):
         raise TrainingError(
             f"{run} and {config.start_from} were taught with other means and deviations of the "
@@ -125,7 +154,7 @@ def average_with_start(model: nn.Module, config: TrainConfig, own_share: float) 
     """Average a run's weights with those it started from, in place (Wortsman et al., CVPR 2022), and
     return the guidance that the average has learned: own_share of the run's, the rest of the start's.
     """
-    own = config.learn_guidance or 1.0
+    own = _guidance_of(config)
     if own_share == 1.0:
         return own
     folder, start = Path(config.start_from), copy.deepcopy(model)
