@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from nestmotion.models import (
     build_model,
 )
 from nestmotion.text.nodes import CUES, KINDS, MOST_TURNS, TextNodes, stack_nodes
+from nestmotion.training.config import TrainConfig
+from nestmotion.training.start import load_start
 from synthetic_corpus import moving
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "WHILE",
     "changed_model",
     "condition",
+    "loaded_model",
     "motion_loss",
     "targets",
 ]
@@ -133,3 +137,10 @@ def motion_loss(weights: LossWeights | None = None) -> MotionLoss:
     size = SMALL.feature_size
     statistics = torch.zeros(size), torch.ones(size)
     return MotionLoss(weights or LossWeights(), canonical_skeleton(), *statistics, 20.0)
+
+
+def loaded_model(folder: Path, config: TrainConfig) -> Denoiser:
+    """A model with the averaged weights of a run, or with a bundle's."""
+    model = build_model(config.model, config.network).eval()
+    load_start(folder, model)
+    return model

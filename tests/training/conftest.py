@@ -199,3 +199,20 @@ def bundle(tmp_path_factory, run, corpus) -> Path:
     manifest = export(run, corpus, out, EXPORTED)
     assert json.loads((out / "bundle.json").read_text("utf-8")) == json.loads(json.dumps(manifest))
     return out
+
+
+@pytest.fixture(scope="session")
+def taught(tmp_path_factory, bundle, corpus, config, composed_data, text_files) -> Path:
+    """A run that learned guidance of 3 from the bundle."""
+    folder = tmp_path_factory.mktemp("taught") / "run"
+    config = replace(
+        config,
+        text_encoder=str(text_files),
+        start_from=str(bundle),
+        learn_guidance=3.0,
+        epochs=6,
+    )
+    claim_run(folder)
+    create_run(folder, config, corpus, {}, composed_data.normalizer)
+    train(config, composed_data, folder)
+    return folder

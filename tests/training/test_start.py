@@ -14,16 +14,13 @@ import torch
 from nestmotion.core.errors import TrainingError
 from nestmotion.core.skeleton import canonical_skeleton
 from nestmotion.features import FeatureLayout
-from nestmotion.features.parts import part_columns
 from nestmotion.generate import Bundle, TextToMotion, default_bundle_path
 from nestmotion.generate.beginning import facing_ahead
 from nestmotion.models import Conditioned, Denoiser, ModelConfig, Targets, build_model
 from nestmotion.training.config import GuidanceShape, TrainConfig
 from nestmotion.training.data import TrainingData
 from nestmotion.training.distil import GuidedTeacher
-from nestmotion.training.export import DetailShare, ExportSettings, export
-from nestmotion.training.loop import train
-from nestmotion.training.run_folder import claim_run, create_run, read_config, training_record
+from nestmotion.training.run_folder import read_config, training_record
 from nestmotion.training.start import (
     average_with_start,
     check_own_share,
@@ -32,40 +29,17 @@ from nestmotion.training.start import (
     load_start,
     start_normalizer,
 )
-from synthetic_batches import changed_model, motion_loss, targets
+from synthetic_batches import changed_model, loaded_model, motion_loss, targets
 
 SHIPPED = str(default_bundle_path())
 PROMPT = "a person walks to the left"
-
-
-@pytest.fixture(scope="module")
-def taught(tmp_path_factory, bundle, corpus, config, composed_data, text_files) -> Path:
-    """A run that learned guidance of 3 from the bundle."""
-    folder = tmp_path_factory.mktemp("taught") / "run"
-    config = replace(
-        config,
-        text_encoder=str(text_files),
-        start_from=str(bundle),
-        learn_guidance=3.0,
-        epochs=6,
-    )
-    claim_run(folder)
-    create_run(folder, config, corpus, {}, composed_data.normalizer)
-    train(config, composed_data, folder)
-    return folder
-
-
-def _model(folder: Path, config: TrainConfig) -> Denoiser:
-    model = build_model(config.model, config.network).eval()
-    load_start(folder, model)
-    return model
 
 
 # Starting from a bundle
 
 
 def test_a_bundle_gives_back_the_weights_it_was_made_of(run, bundle, config):
-    own, given = (_model(folder, config) for folder in (run, bundle))
+    own, given = (loaded_model(folder, config) for folder in (run, bundle))
     missing = ("aligner.node_space", "aligner.moment_space", "motion_space", "sentence_space")
     compared = {k: v for k, v in own.state_dict().items() if not k.startswith(missing)}
     assert own.aligner.sharpness.abs() > 1e-3
@@ -159,7 +133,7 @@ def test_guidance_of_no_shape_is_the_same_for_all():
 
 @torch.no_grad()
 def test_one_reading_comes_near_two(taught, bundle, config, composed_data):
-    before, after = (_model(folder, config) for folder in (bundle, taught))
+    before, after = (loaded_model(folder, config) for folder in (bundle, taught))
     (batch,) = composed_data.validation_batches(100)
     noisy, time, known = before.add_noise(batch, torch.Generator().manual_seed(1))
     silent = replace(batch.condition, has_text=torch.zeros_like(batch.condition.has_text))
@@ -177,7 +151,7 @@ def test_one_reading_comes_near_two(taught, bundle, config, composed_data):
 @torch.no_grad()
 def test_the_alignment_stays(taught, bundle, config, composed_data):
     """Nothing that comes before it has changed, and something after it has."""
-    before, after = (_model(folder, config) for folder in (bundle, taught))
+    before, after = (loaded_model(folder, config) for folder in (bundle, taught))
     (batch,) = composed_data.validation_batches(100)
     noisy, time, known = before.add_noise(batch, torch.Generator().manual_seed(1))
     maps, clean = zip(
@@ -203,8 +177,8 @@ def test_what_was_learned_is_told(taught, run, bundle):
 @pytest.mark.parametrize(("share", "guidance"), [(1.0, 3.0), (0.75, 2.5), (0.5, 2.0)])
 def test_an_average_of_a_run_and_its_start(taught, bundle, config, share, guidance):
     settings = read_config(taught)
-    own, start = (_model(folder, config).state_dict() for folder in (taught, bundle))
-    model = _model(taught, config)
+    own, start = (loaded_model(folder, config).state_dict() for folder in (taught, bundle))
+    model = loaded_model(taught, config)
     assert average_with_start(model, settings, share) == pytest.approx(guidance)
     moved = 0
     for name, value in model.state_dict().items():
@@ -215,94 +189,6 @@ def test_an_average_of_a_run_and_its_start(taught, bundle, config, share, guidan
         assert torch.allclose(value, expected, atol=1e-6), name
         moved += not torch.equal(own[name], start[name])
     assert moved > 10
-
-
-# Learning detail
-
-
-@pytest.fixture(scope="module")
-def detailed(tmp_path_factory, taught, config, corpus, composed_data) -> Path:
-    """A run that taught the one that learned guidance detail."""
-    folder = tmp_path_factory.mktemp("detailed") / "run"
-    config = replace(
-        read_config(taught),
-        network=replace(config.network, detail_width=8),
-        start_from=str(taught),
-        learn_guidance=0.0,
-        learn_detail=True,
-        epochs=3,
-    )
-    claim_run(folder)
-    create_run(folder, config, corpus, {}, composed_data.normalizer)
-    train(config, composed_data, folder)
-    return folder
-
-
-@torch.no_grad()
-def test_detail_is_learned_and_nothing_else(detailed, taught, config, composed_data):
-    own = _model(detailed, read_config(detailed))
-    for name, value in _model(taught, config).state_dict().items():
-        assert torch.equal(own.state_dict()[name], value), name
-    fresh = build_model("nested", own.config).eval()
-    fresh.load_state_dict(
-        own.state_dict() | {k: v for k, v in fresh.state_dict().items() if "detail" in k}
-    )
-    (batch,) = composed_data.validation_batches(100)
-    found, before = (
-        float(model.detail_terms(batch, motion_loss(), torch.Generator().manual_seed(1))["features"])
-        for model in (own, fresh)
-    )
-    assert found < 0.98 * before
-
-
-def test_with_detail_the_guidance_that_was_learned_stays(detailed, taught, tmp_path, corpus):
-    assert learned_guidance(detailed) == learned_guidance(taught) == 3.0
-    manifest = export(detailed, corpus, tmp_path / "bundle", ExportSettings(guidance=3.0))
-    assert manifest["sampling"]["learned_guidance"] == 3.0
-    settings = read_config(detailed)
-    own, given = (_model(folder, settings).state_dict() for folder in (detailed, tmp_path / "bundle"))
-    for name in (name for name in own if name.startswith("detail.")):
-        assert torch.allclose(given[name], own[name], rtol=1e-3, atol=1e-6), name
-
-
-def test_a_share_of_the_detail(detailed, tmp_path, corpus):
-    share = DetailShare(arms=0.5, rest=0.25)
-    export(detailed, corpus, tmp_path / "bundle", ExportSettings(guidance=3.0, detail=share))
-    settings = read_config(detailed)
-    own, given = (_model(folder, settings).state_dict() for folder in (detailed, tmp_path / "bundle"))
-    arms = part_columns(canonical_skeleton(), ("left arm", "right arm"))
-    for name in (name for name in own if name.startswith("detail.last.")):
-        for columns, wanted in ((arms, share.arms), (~arms, share.rest)):
-            made, learned = given[name][columns], own[name][columns]
-            assert learned.abs().max() > 1e-4
-            assert torch.allclose(made, wanted * learned, rtol=1e-3, atol=1e-6), name
-
-
-@pytest.mark.parametrize(
-    ("arms", "rest", "message"),
-    [
-        (1.5, 1.0, "shares of the detail are 0 to 1, not 1.5 (arms) and 1 (rest)"),
-        (1.0, -1.0, "shares of the detail are 0 to 1, not 1 (arms) and -1 (rest)"),
-        (1.0, 0.5, "this run's network has no detail; leave --detail.arms and --detail.rest out"),
-    ],
-)
-def test_no_such_share_of_the_detail(taught, tmp_path, corpus, arms, rest, message):
-    with pytest.raises(TrainingError) as error:
-        export(
-            *(taught, corpus, tmp_path / "bundle"),
-            ExportSettings(detail=DetailShare(arms, rest)),
-        )
-    assert str(error.value) == message
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_detail_has_no_average(detailed):
-    with pytest.raises(TrainingError) as error:
-        check_own_share(detailed, read_config(detailed), 0.5)
-    assert str(error.value) == (
-        "this run learned detail and nothing else; say how much of it with --detail.arms and "
-        "--detail.rest, and leave --own-share out"
-    )
 
 
 def test_weights_keep_the_normalizer_they_know(config, run, bundle, corpus, encoder, reader, cache):

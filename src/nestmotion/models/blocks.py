@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -20,7 +21,10 @@ __all__ = [
     "attend",
     "sinusoids",
     "zero_linear",
+    "zeroed",
 ]
+
+_Layer = TypeVar("_Layer", bound=nn.Module)
 
 # The noise time in [0, 1] is stretched to this range before its sinusoids, as if it counted steps.
 _TIME_STEPS = 1000.0
@@ -43,9 +47,13 @@ def sinusoids(value: Float[Tensor, "*b"], size: int, slowest: float = 1e4) -> Fl
 
 def zero_linear(inputs: int, outputs: int) -> nn.Linear:
     """A linear layer that starts at zero, for what is added to something."""
-    layer = nn.Linear(inputs, outputs)
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    return zeroed(nn.Linear(inputs, outputs))
+
+
+def zeroed(layer: _Layer) -> _Layer:
+    """The layer, with all its weights set to zero."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
     return layer
 
 
@@ -177,9 +185,7 @@ class FrameRefiner(nn.Module):
     def __init__(self, features: int, width: int) -> None:
         super().__init__()
         self.first = nn.Conv1d(features, width, kernel_size=5, padding=2)
-        self.second = nn.Conv1d(width, features, kernel_size=5, padding=2)
-        for parameter in self.second.parameters():
-            nn.init.zeros_(parameter)
+        self.second = zeroed(nn.Conv1d(width, features, kernel_size=5, padding=2))
 
     def forward(self, x: Float[Tensor, "b t f"], valid: Bool[Tensor, "b t"]) -> Float[Tensor, "b t f"]:
         """Corrected features; frames that are not `valid` count as zero and come out as zero."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nestmotion.core.noise import signal_and_noise
+from nestmotion.models.blocks import zeroed
 
 __all__ = ["DETAIL_TIME", "DetailRefiner"]
 
@@ -17,6 +18,9 @@ DETAIL_TIME, _FADE = 0.9, 0.15
 # Frames between the five taps of each block's convolution: together they see 1.8 s to either side.
 _DILATIONS = (1, 2, 4, 8, 2, 1)
 _TIME_WIDTH = 64
+
+# Told with the noise is its logarithm, which stays finite where there is none.
+_LEAST_NOISE = 0.02
 
 
 class DetailRefiner(nn.Module):
@@ -36,7 +40,7 @@ class DetailRefiner(nn.Module):
         )
         self.blocks = nn.ModuleList(_Block(width, dilation) for dilation in _DILATIONS)
         self.norm = nn.LayerNorm(width)
-        self.last = _zero_conv(width, features)
+        self.last = zeroed(nn.Conv1d(width, features, kernel_size=1))
 
     def forward(
         self,
@@ -51,7 +55,7 @@ class DetailRefiner(nn.Module):
         expected = torch.where(known, clean, signal[:, None, None] * clean)
         seen = torch.cat((clean, noisy - expected, known.to(clean.dtype)), dim=-1)
         mask = valid[:, None].to(clean.dtype)
-        moment = self.noise(torch.stack((signal, sigma, torch.log(sigma + 0.02)), dim=-1))
+        moment = self.noise(torch.stack((signal, sigma, torch.log(sigma + _LEAST_NOISE)), dim=-1))
         hidden = self.first(seen.transpose(1, 2)) * mask
         for block in self.blocks:
             hidden = block(hidden, moment, mask)
@@ -74,7 +78,7 @@ class _Block(nn.Module):
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.film = nn.Linear(_TIME_WIDTH, 2 * width)
         self.conv = nn.Conv1d(width, width, kernel_size=5, padding=2 * dilation, dilation=dilation)
-        self.mix = _zero_conv(width, width)
+        self.mix = zeroed(nn.Conv1d(width, width, kernel_size=1))
 
     def forward(
         self, x: Float[Tensor, "b c t"], moment: Float[Tensor, "b d"], mask: Float[Tensor, "b 1 t"]
@@ -82,10 +86,3 @@ class _Block(nn.Module):
         scale, shift = self.film(moment)[:, None].chunk(2, dim=-1)
         hidden = self.norm(x.transpose(1, 2)) * (1 + scale) + shift
         return x + self.mix(functional.relu(self.conv(hidden.transpose(1, 2) * mask))) * mask
-
-
-def _zero_conv(inputs: int, outputs: int) -> nn.Conv1d:
-    layer = nn.Conv1d(inputs, outputs, kernel_size=1)
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
-    return layer

@@ -91,7 +91,7 @@ def export(
     config = read_config(run)
     check_corpus(run, corpus)
     check_own_share(run, config, settings.own_share)
-    _check_detail(config, settings.detail)
+    _check_detail_share(config, settings.detail)
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; choose a folder")
     if out.exists() and any(out.iterdir()):
@@ -164,7 +164,7 @@ def _write(
     return manifest
 
 
-def _check_detail(config: TrainConfig, detail: DetailShare) -> None:
+def _check_detail_share(config: TrainConfig, detail: DetailShare) -> None:
     if not all(0.0 <= share <= 1.0 for share in (detail.arms, detail.rest)):
         raise TrainingError(
             f"shares of the detail are 0 to 1, not {detail.arms:g} (arms) and {detail.rest:g} (rest)"
