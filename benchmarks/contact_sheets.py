@@ -23,7 +23,6 @@ from nestmotion.corpus import PreparedCorpus
 from nestmotion.evaluation.contact_sheet import contact_sheet
 from nestmotion.evaluation.prompts import PROMPTS
 from nestmotion.generate import TextToMotion
-from nestmotion.generate.postprocess import postprocess
 from nestmotion.text.mirror import mirror_text
 
 ROWS = 12
@@ -41,9 +40,9 @@ TURNS = (
 def rows(model: TextToMotion, seconds: float, seed: int, ways: tuple[str, ...], by_turns: bool):
     """Motion and title of every row."""
     for prompt in PROMPTS:
-        raw = model.generate(prompt, seconds, seed, postprocess=False, by_turns=by_turns)[0]
         for way in ways:
-            motion = raw if way == "raw" else postprocess(raw)
+            stands = way != "raw"
+            motion = model.generate(prompt, seconds, seed, postprocess=stands, by_turns=by_turns)[0]
             yield motion, f"{prompt} ({way})" if len(ways) > 1 else prompt
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nestmotion.core import Motion, NestmotionError, canonical_skeleton
 from nestmotion.core.edit import mirror, move, place_on_ground
-from nestmotion.core.rotations import quat_from_axis_angle
+from nestmotion.core.rotations import quat_from_axis_angle, quat_multiply
 from nestmotion.evaluation.motion_facts import foot_slide_mm, mean_jerk_m_s3
 from nestmotion.features import foot_contacts
 from nestmotion.features.layout import CONTACT_JOINTS
@@ -86,7 +86,7 @@ def test_a_constant_slide_of_a_standing_figure_is_removed(angle: float, step: fl
 def test_a_slide_too_long_to_be_taken_up_is_slowed_down_without_a_jump() -> None:
     motion = sliding(standing(100), (0.0, 0.01))
     result = postprocess(motion)
-    assert moved_m(motion, result)[:, FEET].max() < 0.0801
+    assert moved_m(motion, result)[:, FEET].max() < 0.3001  # 0.15 a pass
     assert largest_step_m(result) < 1.6 * 0.01
     assert foot_slide_mm(result) < foot_slide_mm(motion)
 
@@ -201,14 +201,66 @@ def test_a_body_that_is_held_under_the_floor_stays_there() -> None:
     assert lifted.positions_m[..., 1].min() >= -0.0101
 
 
-def test_predicted_contacts_decide_where_given() -> None:
-    motion = sliding(standing(40), (0.0, 0.002))
-    nothing = postprocess(motion, np.zeros((40, 4)))
+def test_predicted_contacts_count_where_speed_tells_nothing() -> None:
+    motion, settings = sliding(standing(12), (0.0, 0.02)), PostProcess(clear_m=0.0)
+    nothing = postprocess(motion, np.zeros((12, 4)), settings)
     np.testing.assert_array_equal(nothing.quat_local_xyzw, motion.quat_local_xyzw)
-    left = postprocess(motion, np.tile([1.0, 1.0, 0.0, 0.0], (40, 1)))
+    left = postprocess(motion, np.tile([1.0, 1.0, 0.0, 0.0], (12, 1)), settings)
     step = np.linalg.norm(np.diff(left.positions_m[:, FEET], axis=0), axis=-1)
-    assert step[:, :2].max() < 1e-4
-    assert step[:, 2:].min() > 0.0019
+    assert step[:, :2].max() < 1e-3
+    assert step[:, 2:].min() > 0.0199
+
+
+def test_a_predicted_contact_that_travels_does_not_count() -> None:
+    motion = sliding(standing(40), (0.0, 0.02))  # 0.78 m
+    result = postprocess(motion, np.ones((40, 4)), PostProcess(clear_m=0.0))
+    np.testing.assert_array_equal(result.quat_local_xyzw, motion.quat_local_xyzw)
+
+
+def swinging(hertz: float) -> Motion:
+    """A figure on its right foot, whose left one goes to and fro just above the floor."""
+    motion = standing(80)
+    quat = motion.quat_local_xyzw.copy()
+    angle = 0.3 * np.sin(2 * np.pi * hertz * np.arange(80) / 20)
+    for name, share in (("hip", 1), ("ankle", -1)):
+        joint = SKELETON.index(f"left_{name}")
+        quat[:, joint] = quat_multiply(quat_from_axis_angle(X, share * angle), quat[:, joint])
+    return replace(motion, quat_local_xyzw=quat)
+
+
+@pytest.mark.parametrize(("hertz", "clear_m"), [(0.4, 0.036), (1.0, 0.06)])
+def test_a_foot_in_the_air_clears_the_floor_the_more_the_faster_it_goes(hertz, clear_m) -> None:
+    motion = swinging(hertz)
+    result = postprocess(motion)
+    before, after = (m.positions_m[:, FEET, 1] for m in (motion, result))
+    lowest = int(before[20:60, :2].min(axis=1).argmin()) + 20
+    assert before[lowest, :2].min() < 0.02
+    assert after[lowest, :2].min() == pytest.approx(clear_m, abs=0.01)
+    np.testing.assert_allclose(after[:, 2:], before[:, 2:], atol=1e-3)
+    np.testing.assert_array_equal(result.root_m, motion.root_m)
+
+
+def test_where_no_foot_stands_none_is_lifted() -> None:
+    motion = sliding(standing(40), (0.0, 0.1))
+    np.testing.assert_array_equal(postprocess(motion).quat_local_xyzw, motion.quat_local_xyzw)
+
+
+def test_who_runs_stands_on_feet_that_are_far_slower_than_the_body() -> None:
+    """Thighs swing back at most of the pace, so that the feet go 1 m/s where the body goes 2."""
+    motion = sliding(standing(12), (0.0, 0.1))
+    quat = motion.quat_local_xyzw.copy()
+    angle = np.linspace(-0.35, 0.35, 12)
+    for side in ("left", "right"):
+        for name, share in (("hip", 1), ("ankle", -1)):
+            joint = SKELETON.index(f"{side}_{name}")
+            quat[:, joint] = quat_multiply(quat_from_axis_angle(X, share * angle), quat[:, joint])
+    motion = place_on_ground(replace(motion, quat_local_xyzw=quat), 0.01)
+    step = [
+        np.linalg.norm(np.diff(m.positions_m[3:9, FEET][..., [0, 2]], axis=0), axis=-1)
+        for m in (motion, postprocess(motion))
+    ]
+    assert 0.035 < step[0].mean() < 0.06
+    assert step[1].mean() < 0.25 * step[0].mean()
 
 
 def test_contacts_have_hysteresis_and_no_short_stretches_or_gaps() -> None:
@@ -259,11 +311,11 @@ def test_beside_where_a_foot_is_held_it_does_not_leap() -> None:
     """Feet slide far over a contact that ends shortly before the frame at which they are held."""
     motion = sliding(standing(), (0.0, 0.02))
     contact = np.zeros((60, 4))
-    contact[:28] = 1.0
+    contact[14:28] = 1.0
     held = np.zeros((60, 2), dtype=bool)
     held[30] = True
     found = postprocess(motion, contact, held=held)
     moved = found.positions_m[:, FEET] - motion.positions_m[:, FEET]
     assert np.abs(moved[30]).max() < 1e-6
     assert np.linalg.norm(moved, axis=-1).max() > 0.05
-    assert np.linalg.norm(np.diff(moved, axis=0), axis=-1)[26:34].max() < 0.02
+    assert np.linalg.norm(np.diff(moved, axis=0), axis=-1)[26:34].max() < 0.04  # two passes

@@ -92,7 +92,7 @@ def test_nobody_goes_faster_than_people_run(model, wish):
     found = model.scene(Scene((WALK,), 4, **wish))
     assert not found.remaining[0].met
     assert _speed_m_s(found.motion, "pelvis") < 12
-    assert np.linalg.norm(found.motion.root_m[0, [0, 2]]) < 0.4
+    assert np.linalg.norm(found.motion.root_m[0, [0, 2]]) < 0.5
 
 
 def test_what_is_kept_too_far_away(model, walk):

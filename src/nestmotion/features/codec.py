@@ -38,6 +38,10 @@ PATH_TRUST_S = 1.0
 # depends on when exactly he turns, and the mean of all that is possible lags behind. docs/adr/0027
 BRISK_RAD_S = np.deg2rad(30.0)
 
+# Likewise where he is, while he goes faster than this: the mean of all paths falls behind.
+# docs/adr/0031
+BRISK_M_S = 2.0
+
 # What direction and summed-up turning are off by is smoothed over this time (standard deviation).
 DRIFT_S = 0.5
 
@@ -119,16 +123,18 @@ def root_way(
     f = np.asarray(features, dtype=np.float64)
     firm = np.zeros(f.shape, dtype=bool) if given is None else given
     turning = f[:, layout["heading_velocity"]]
-    pace = gaussian_smooth(turning[:, 0], DRIFT_S * fps)
-    trust_s = PATH_TRUST_S * np.sqrt(1 + (pace / BRISK_RAD_S) ** 2)
+    turns = gaussian_smooth(turning[:, 0], DRIFT_S * fps) / BRISK_RAD_S
+    goes = gaussian_smooth(f[:, layout["root_velocity"]], DRIFT_S * fps) / BRISK_M_S
+    heading_s = PATH_TRUST_S * np.sqrt(1 + turns**2)
+    path_s = PATH_TRUST_S * np.sqrt(1 + turns**2 + np.sum(goes**2, axis=1))
     direction = _direction(f[:, layout["root_heading"]], turning, fps)
     firm_heading = np.all(firm[:, layout["root_heading"]], axis=1)
-    heading = reconcile(direction, turning, fps, firm_heading, trust_s)[:, 0]
+    heading = reconcile(direction, turning, fps, firm_heading, heading_s)[:, 0]
     side, ahead = f[:, layout["root_velocity"]].T
     local = np.stack((side, np.zeros(len(f)), ahead), axis=1)
     velocity = quat_apply(quat_from_yaw(heading), local)[:, [0, 2]]
     firm_path = np.all(firm[:, layout["root_path"]], axis=1)
-    return heading, reconcile(f[:, layout["root_path"]], velocity, fps, firm_path, trust_s)
+    return heading, reconcile(f[:, layout["root_path"]], velocity, fps, firm_path, path_s)
 
 
 def _direction(

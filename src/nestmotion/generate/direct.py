@@ -12,17 +12,14 @@ from nestmotion import __version__
 from nestmotion.core import Motion
 from nestmotion.core.edit import canonicalize
 from nestmotion.core.errors import PromptError
-from nestmotion.core.runs import runs_of
 from nestmotion.core.smoothing import share_beside
-from nestmotion.features import FeatureLayout, decode, foot_contacts
-from nestmotion.features.layout import CONTACT_JOINTS
+from nestmotion.features import FeatureLayout, decode
 from nestmotion.features.parts import PARTS, part_columns
 from nestmotion.generate.amplitude import Amplitude, amplified
 from nestmotion.generate.beginning import first_heading
 from nestmotion.generate.exactness import held_feet, meet, with_kept
 from nestmotion.generate.loop import close, in_place, with_neighbours
 from nestmotion.generate.plan import Plan, make_plan
-from nestmotion.generate.postprocess import PostProcess, contact_stretches
 from nestmotion.generate.postprocess import postprocess as make_feet_stand
 from nestmotion.generate.prompt import check_request
 from nestmotion.generate.pull import make_pull
@@ -43,11 +40,6 @@ LONGEST_S = 8.0
 
 # Between poses the root keeps to its path at times so far apart; between these it may sway.
 SWAY_S = 0.4
-
-# Where something is asked for, feet that should stand are led along and slide faster than standing feet
-# that are recognised by their speed. So the network's own contacts count as well, feet may be moved
-# farther, and what the first pass leaves, which by then is slow, the second recognises.
-FEET, FEET_PASSES = PostProcess(most_m=0.15, most_turn=0.5), 2
 
 # What stands in for the text where there is none; the network is told not to heed it.
 _NO_TEXT = "a person"
@@ -145,17 +137,17 @@ def _finished(
 ) -> Motion:
     """The sampled motion brought to its wishes, standing on its feet, in place or a loop."""
     if not (plan.leads or scene.in_place or scene.loop):
-        return make_feet_stand(motion) if stand else motion
+        return make_feet_stand(motion, contact) if stand else motion
     if exact:
         motion = meet(motion, plan)
     if stand:
         held = held_feet(plan, motion) if exact else None
         if scene.loop:
             held = None if held is None else np.tile(held, (3, 1))
-            around = _standing(with_neighbours(motion), np.tile(contact, (3, 1)), held)
+            around = make_feet_stand(with_neighbours(motion), np.tile(contact, (3, 1)), held=held)
             motion = around.frames(plan.frames, 2 * plan.frames)
         else:
-            motion = _standing(motion, contact, held)
+            motion = make_feet_stand(motion, contact, held=held)
     if scene.in_place:
         motion = in_place(motion, max(plan.lead - 1, 0))
         motion = meet(motion, plan) if exact else motion
@@ -173,29 +165,6 @@ def _amplified(motion: Motion, plan: Plan, amplitude: Amplitude, loop: bool) -> 
     if not loop:
         return amplified(motion, amplitude, share)
     return amplified(with_neighbours(motion), amplitude, share).frames(plan.frames, 2 * plan.frames)
-
-
-def _standing(
-    motion: Motion, contact: Float[np.ndarray, "t 4"], held: Bool[np.ndarray, "t 2"] | None
-) -> Motion:
-    """The motion with standing feet at rest, also where it is led."""
-    for _ in range(FEET_PASSES):
-        meant = np.where(_travels(motion, contact), 0.0, contact)
-        motion = make_feet_stand(motion, np.maximum(meant, foot_contacts(motion)), FEET, held)
-    return motion
-
-
-def _travels(motion: Motion, contact: Float[np.ndarray, "t 4"]) -> Bool[np.ndarray, "t 4"]:
-    """Contacts by the network in which a joint goes farther than a lock could hold it from both sides:
-    along a path it calls feet standing that are carried along, and locks would snap at their ends."""
-    state = contact_stretches(contact, FEET)
-    floor = motion.positions_m[:, [motion.skeleton.index(name) for name in CONTACT_JOINTS]][..., [0, 2]]
-    travels = np.zeros_like(state)
-    for column, (stands, place) in enumerate(zip(state.T, floor.transpose(1, 0, 2), strict=True)):
-        for start, stop in runs_of(stands):
-            far = np.linalg.norm(np.ptp(place[start:stop], axis=0)) > 2 * FEET.most_m
-            travels[start:stop, column] = far
-    return travels
 
 
 def _given(plan: Plan, loop: bool, layout: FeatureLayout, fps: float) -> Bool[np.ndarray, "t f"]:

@@ -296,7 +296,8 @@ class TextToMotion:
             return motion
         held = self._held(known)
         feet = np.repeat(held[:, None], 2, axis=1) if held is not None and held.any() else None
-        return make_feet_stand(motion, held=feet)
+        contact = np.clip(features[:, self._layout["contacts"]], 0.0, 1.0)
+        return make_feet_stand(motion, contact, held=feet)
 
     def _share(self, known: Known | None) -> Float[np.ndarray, "t"] | None:
         """Of the bundle's amplitude, frame by frame: none where rotations are known."""

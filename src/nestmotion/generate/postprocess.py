@@ -1,4 +1,5 @@
-"""Standing feet stand: foot locking with two-bone inverse kinematics, on a floor at y = 0."""
+"""Standing feet stand and others clear the floor: foot locking with two-bone inverse kinematics, on a
+floor at y = 0."""
 
 from __future__ import annotations
 
@@ -36,6 +37,14 @@ HOLD = 1e7
 # A standing toe joint is this far above the floor at most; more is floating.
 TOE_HEIGHT_M = 0.03
 
+# A foot in the air is all of `clear_m` over the floor when it goes at this speed, less when slower.
+SWING_M_S = 1.0
+
+# A foot whose joints are so low and go at so little of the body's pace is meant to stand: who runs has
+# feet that rest for too short a time to look slow by themselves. The pace is that of the root, smoothed
+# over this standard deviation.
+LOW_TOE_M, LOW_ANKLE_M, SLOW_SHARE, PACE_S = 0.04, 0.1, 0.6, 0.2
+
 # A body under the floor is lifted so much earlier and later: with more it hovers where it goes down.
 LIFT_S = 0.05
 
@@ -55,9 +64,11 @@ class PostProcess:
 
     start, stop: contact probability at which a contact begins, and below which it ends.
     shortest, gap: contacts of fewer frames are dropped, after gaps of so many frames are closed.
+    passes: how often feet are locked; what the first pass slows down, the next ones see standing.
     blend_s: time over which corrections fade in and out around a contact.
-    most_m: no foot is moved farther by a lock; where it would need more, the foot slides.
+    most_m: no foot is moved farther in one pass; where it would need more, the foot slides.
     most_turn: likewise for its direction, as the sine of the angle about.
+    clear_m: how far over the floor toe and ankle joints of a foot in the air are when it goes fast.
     below_m: how far below the floor foot joints may go.
     smoothing: standard deviation in frames of a Gaussian over all joint rotations, before feet are
         locked; 0 for none.
@@ -67,9 +78,11 @@ class PostProcess:
     stop: float = 0.4
     shortest: int = 3
     gap: int = 2
+    passes: int = 2
     blend_s: float = 0.15
-    most_m: float = 0.08
-    most_turn: float = 0.35
+    most_m: float = 0.15
+    most_turn: float = 0.5
+    clear_m: float = 0.06
     below_m: float = 0.01
     smoothing: float = 0.0
 
@@ -80,10 +93,12 @@ def postprocess(
     settings: PostProcess = PostProcess(),
     held: Bool[np.ndarray, "t 2"] | None = None,
 ) -> Motion:
-    """The motion with feet that neither slide while they stand nor sink into the floor.
+    """The motion with feet that do not slide while they stand, clear the floor while they do not, and
+    never sink into it.
 
-    contact_probability: of CONTACT_JOINTS, as the network predicts it; found from heights and speeds
-        (features/contacts.py) when None.
+    contact_probability: of CONTACT_JOINTS, as the network predicts it. What stands by heights and
+        speeds (features/contacts.py), or is low and far slower than the body, counts as well, and alone
+        when None.
     held: where the left and the right foot have to stay where they are; there the body is not lifted,
         and nowhere the whole motion.
 
@@ -92,30 +107,88 @@ def postprocess(
     its standing feet are. After that the legs alone are changed. For each foot, first its direction and
     then its place are corrected by the smallest smooth curve that brings the standing joints to rest
     (core/banded.py); the foot pivots about the toe while only the toe stands. Hip and knee follow by
-    two-bone inverse kinematics. A motion without contacts, of which nothing is under the floor, comes
-    back unchanged.
+    two-bone inverse kinematics. A motion without contacts and fast feet, of which nothing is under the
+    floor, comes back unchanged. docs/adr/0032.
     Raises SettingsError when the probabilities do not fit the motion.
     """
-    if contact_probability is None:
-        contact_probability = foot_contacts(motion).astype(float)
-    elif contact_probability.shape != (len(motion), len(CONTACT_JOINTS)):
+    shape = (len(motion), len(CONTACT_JOINTS))
+    meant = np.zeros(shape) if contact_probability is None else contact_probability
+    if meant.shape != shape:
         raise SettingsError(
-            f"a motion of {len(motion)} frames needs contact probabilities of shape "
-            f"({len(motion)}, {len(CONTACT_JOINTS)}), not {contact_probability.shape}"
+            f"a motion of {len(motion)} frames needs contact probabilities of shape {shape}, not "
+            f"{meant.shape}"
         )
-    contact = contact_stretches(contact_probability, settings)
     motion = _smoothed(motion, settings.smoothing)
+    for _ in range(settings.passes):
+        told = np.where(_travels(motion, meant, settings), 0.0, meant)
+        seen = foot_contacts(motion) | _left_behind(motion)
+        contact = contact_stretches(np.maximum(told, seen), settings)
+        motion = _standing(motion, contact, settings, held)
+    return motion
+
+
+def _standing(
+    motion: Motion,
+    contact: Bool[np.ndarray, "t 4"],
+    settings: PostProcess,
+    held: Bool[np.ndarray, "t 2"] | None,
+) -> Motion:
+    """One pass of `postprocess`."""
     hold = np.zeros((len(motion), 2), dtype=bool) if held is None else held
     share = np.stack([share_beside(foot, HELD_S * motion.fps) for foot in hold.T], axis=1)
     motion = _out_of_the_floor(motion, hold[:, 0] | hold[:, 1], settings)
     motion = _on_the_floor(motion, contact, settings) if held is None else motion
     ankle, toe = _feet(motion)
-    if not contact.any() and min(ankle[..., 1].min(), toe[..., 1].min()) >= -settings.below_m:
-        return motion
     ankles, toes = contact[:, 0::2], contact[:, 1::2]
+    least = _clearance(toe, ankles | toes, motion.fps, settings)
+    if not contact.any() and (np.minimum(ankle, toe)[..., 1] >= least - settings.below_m).all():
+        return motion
     foot = _locked_direction(toe - ankle, ankles & toes, hold, share, motion.fps, settings)
-    shift = _locked_place(ankle, foot, ankles, toes, hold, share, motion.fps, settings)
+    shift = _locked_place(ankle, foot, contact, least, hold, share, motion.fps, settings)
     return _move_feet(motion, ankle + shift, foot)
+
+
+def _travels(
+    motion: Motion, contact: Float[np.ndarray, "t 4"], settings: PostProcess
+) -> Bool[np.ndarray, "t 4"]:
+    """Contacts by the network in which a joint goes farther than a lock could hold it from both sides:
+    along a path it calls feet standing that are carried along, and locks would snap at their ends."""
+    state = contact_stretches(contact, settings)
+    floor = motion.positions_m[:, [motion.skeleton.index(name) for name in CONTACT_JOINTS]][..., [0, 2]]
+    travels = np.zeros_like(state)
+    for column, (stands, place) in enumerate(zip(state.T, floor.transpose(1, 0, 2), strict=True)):
+        for start, stop in runs_of(stands):
+            far = np.linalg.norm(np.ptp(place[start:stop], axis=0)) > 2 * settings.most_m
+            travels[start:stop, column] = far
+    return travels
+
+
+def _velocity(place: Float[np.ndarray, "t *k 3"], fps: float) -> Float[np.ndarray, "t *k 2"]:
+    """Over the floor, metres a second."""
+    if len(place) < 2:
+        return np.zeros_like(place[..., [0, 2]])
+    return np.gradient(place[..., [0, 2]], axis=0) * fps
+
+
+def _left_behind(motion: Motion) -> Bool[np.ndarray, "t 4"]:
+    """Joints of feet on the floor that are far slower than the body."""
+    ankle, toe = _feet(motion)
+    pace = gaussian_smooth(_velocity(motion.root_m, motion.fps), PACE_S * motion.fps)
+    least = SLOW_SHARE * np.linalg.norm(pace, axis=-1)[:, None]
+    slow = [np.linalg.norm(_velocity(joint, motion.fps), axis=-1) < least for joint in (ankle, toe)]
+    toes = slow[1] & (toe[..., 1] < LOW_TOE_M)
+    ankles = slow[0] & (ankle[..., 1] < LOW_ANKLE_M) & toes
+    return np.stack((ankles, toes), axis=-1).reshape(len(motion), -1)
+
+
+def _clearance(
+    toe: Float[np.ndarray, "t 2 3"], stands: Bool[np.ndarray, "t 2"], fps: float, settings: PostProcess
+) -> Float[np.ndarray, "t 2"]:
+    """How far over the floor each foot's lower joint has to be while the other one stands: nothing
+    while it stands itself, more the faster it goes. Where neither stands, both would hover."""
+    speed = np.linalg.norm(_velocity(toe, fps), axis=-1)
+    swings = ~stands & stands[:, ::-1]
+    return np.where(swings, settings.clear_m * np.minimum(speed / SWING_M_S, 1.0), 0.0)
 
 
 def contact_stretches(
@@ -230,23 +303,23 @@ def _locked_direction(
 def _locked_place(
     ankle: Float[np.ndarray, "t 2 3"],
     foot: Float[np.ndarray, "t 2 3"],
-    ankles: Bool[np.ndarray, "t 2"],
-    toes: Bool[np.ndarray, "t 2"],
+    contact: Bool[np.ndarray, "t 4"],
+    least: Float[np.ndarray, "t 2"],
     hold: Bool[np.ndarray, "t 2"],
     share: Float[np.ndarray, "t 2"],
     fps: float,
     settings: PostProcess,
 ) -> Float[np.ndarray, "t 2 3"]:
-    """How far each foot is to be moved so that its standing joints rest, none below the floor, and
-    not at all where it is held."""
-    toe = ankle + foot
+    """How far each foot is to be moved so that its standing joints rest, none is lower than `least`
+    over the floor, and not at all where it is held."""
+    toe, ankles, toes = ankle + foot, contact[:, 0::2], contact[:, 1::2]
     lock = np.array([LOCK, LOCK_HEIGHT, LOCK])
     steps = [(lock * _steps(s), _forward(p)) for s, p in ((ankles, ankle), (toes, toe))]
     lowest = np.minimum(ankle[..., 1], toe[..., 1])
     most = np.where(toes, TOE_HEIGHT_M, np.inf)
     weight, wanted = np.zeros_like(ankle), np.zeros_like(ankle)
-    weight[..., 1] = FLOOR * (toes | (lowest < 0))
-    wanted[..., 1] = np.clip(lowest, 0.0, most) - lowest
+    weight[..., 1] = FLOOR * (toes | (lowest < least))
+    wanted[..., 1] = np.clip(lowest, least, most) - lowest
     weight[hold], wanted[hold] = HOLD, 0.0
     shift = smooth_correction((weight, wanted), settings.blend_s * fps, steps)
     shift = _limited(shift, share * settings.most_m)
