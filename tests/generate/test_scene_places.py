@@ -80,6 +80,13 @@ def test_feet_on_a_path_are_not_snapped(model):
     assert made < 1.3 * raw
 
 
+def test_a_runner_meets_a_target_that_he_would_run_past(model):
+    """His velocity, which is believed over seconds (docs/adr/0031), would carry him on."""
+    target = Target("right_wrist", 1.5, (0.2, 1.3, 1.0))
+    found = model.scene(Scene((Prompt("a person runs forward"),), 4, targets=(target,)))
+    assert found.remaining[0].error < 0.01
+
+
 @pytest.mark.parametrize(
     "wish",
     [

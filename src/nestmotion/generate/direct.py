@@ -168,11 +168,14 @@ def _amplified(motion: Motion, plan: Plan, amplitude: Amplitude, loop: bool) -> 
 
 
 def _given(plan: Plan, loop: bool, layout: FeatureLayout, fps: float) -> Bool[np.ndarray, "t f"]:
-    """Of what is known, that which no velocity may overrule; a loop has no first frame."""
+    """What no velocity may overrule, of what is known and of what targets need; a loop has no first
+    frame."""
     firm = np.zeros(plan.frames, dtype=bool)
     firm[:: round(SWAY_S * fps)] = True
     firm[[*plan.poses, -1]] = True
     for first, kept in plan.kept:
         firm[first : first + len(kept.motion)] = True
     given = plan.known.mask & firm[:, None]
+    # The root was put where joints reach their targets (generate/pull.py).
+    given[plan.points.in_world, layout["root_path"]] = True
     return given if loop else given | first_heading(layout, plan.frames)

@@ -44,6 +44,11 @@ class Points:
     def __len__(self) -> int:
         return len(self.frame)
 
+    @property
+    def in_world(self) -> Int[np.ndarray, "m"]:
+        """Frames of those that are in the world."""
+        return self.frame[~self.relative]
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -153,7 +153,9 @@ def _point(
     clean: Float[np.ndarray, "t f"], plan: Plan, skeleton: Skeleton, layout: FeatureLayout, fps: float
 ) -> None:
     """All but the contacts changed as the exactness pass will change the motion."""
-    motion = decode(clean, skeleton, fps)
+    given = np.zeros(clean.shape, dtype=bool)
+    given[plan.points.in_world, layout["root_path"]] = True  # where `_reach` has put the root
+    motion = decode(clean, skeleton, fps, given)
     change = encode_in_place(pointed(motion, plan, ITERATIONS)) - encode_in_place(motion)
     change[:, layout["contacts"]] = 0.0
     clean += np.where(plan.known.mask, 0.0, change)
