@@ -4,7 +4,8 @@
 
 For every captioned validation clip of the training folds (no test fold) its first caption is generated
 once a seed, at the clip's own length; the real clips are processed as well. Means over clips, except
-where said; movement is that of all joints, and of the foot joints alone. Markdown.
+where said; movement is that of all joints, and of the foot joints alone. Hovering: the share of frames
+in which both soles are over 4.5 cm above the floor, which a measure of low feet does not see. Markdown.
 """
 
 import argparse
@@ -29,6 +30,7 @@ COLUMNS = (
     "foot slide, mm a frame",
     "95th percentile of clips",
     "skating ratio",
+    "hovering",
     "mean jerk, m/s³",
     "joints moved, cm",
     "feet moved, cm (largest)",
@@ -36,11 +38,23 @@ COLUMNS = (
 )
 
 
+# A flat foot's ankle joint is so far above its sole, about; soles higher than the second hover.
+ANKLE_M, HOVERS_M = 0.06, 0.045
+
+
+def hovering(motion: Motion) -> float:
+    """Share of the frames in which both soles are high above the floor."""
+    feet = motion.positions_m[:, [motion.skeleton.index(name) for name in CONTACT_JOINTS], 1]
+    soles = np.minimum(feet[:, 0::2] - ANKLE_M, feet[:, 1::2])
+    return float((soles.min(axis=1) > HOVERS_M).mean())
+
+
 def row(name: str, motions: Sequence[Motion], processed: Sequence[Motion]) -> str:
     """One line of the table; `a → b` is before → after."""
     feet = [motions[0].skeleton.index(joint) for joint in CONTACT_JOINTS]
     slide = np.array([[foot_slide_mm(m) for m in pair] for pair in (motions, processed)])
     skates = np.array([[skating_ratio(m.positions_m) for m in pair] for pair in (motions, processed)])
+    hovers = np.array([[hovering(m) for m in pair] for pair in (motions, processed)])
     jerk = np.array([[mean_jerk_m_s3(m) for m in pair] for pair in (motions, processed)])
     low = [min(m.positions_m[:, feet, 1].min() for m in pair) for pair in (motions, processed)]
     moved = [
@@ -54,6 +68,7 @@ def row(name: str, motions: Sequence[Motion], processed: Sequence[Motion]) -> st
         "{:.2f} → {:.2f}".format(*np.nanmean(slide, axis=1)),
         "{:.1f} → {:.1f}".format(*np.nanpercentile(slide, 95, axis=1)),
         "{:.3f} → {:.3f}".format(*skates.mean(axis=1)),
+        "{:.3f} → {:.3f}".format(*hovers.mean(axis=1)),
         "{:.1f} → {:.1f}".format(*jerk.mean(axis=1)),
         f"{100 * np.mean([m.mean() for m in moved]):.2f}",
         f"{100 * np.mean([m[:, feet].mean() for m in moved]):.1f} ({100 * largest:.0f})",

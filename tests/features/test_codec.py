@@ -14,6 +14,7 @@ from nestmotion.core.errors import SettingsError
 from nestmotion.core.rotations import quat_from_rotation_vector
 from nestmotion.features import FeatureLayout, decode, encode
 from nestmotion.features.codec import PATH_TRUST_S, reconcile, root_way
+from synthetic_motion import glide
 
 LAYOUT = FeatureLayout()
 
@@ -105,6 +106,21 @@ def test_the_faster_one_turns_the_more_velocity_is_believed():
         kept.append((found[-1] - found[0]) / turn)
     assert 0.5 < kept[0] < kept[1] < 1.0
     assert kept[1] > kept[0] + 0.1
+
+
+def test_the_faster_one_goes_the_more_velocity_is_believed():
+    """A network's path stands still in the middle of 6 s in which its velocity goes on evenly."""
+    gone = []
+    for speed in (0.5, 2.0, 4.0):
+        features = encode(glide(ahead_m_s=speed, frames=120))
+        path = features[:, LAYOUT["root_path"]]
+        path[40:80] = path[40]
+        path[80:] -= path[80] - path[40]
+        _, way = root_way(features, LAYOUT, 20.0)
+        gone.append((way[80, 1] - way[40, 1]) / (2 * speed))
+    assert gone == sorted(gone)
+    assert gone[0] < 0.5
+    assert gone[2] > 1.5 * gone[0]
 
 
 @given(motions, st.floats(-np.pi, np.pi), st.floats(-20, 20), st.floats(-20, 20))

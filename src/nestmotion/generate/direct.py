@@ -177,5 +177,5 @@ def _given(plan: Plan, loop: bool, layout: FeatureLayout, fps: float) -> Bool[np
         firm[first : first + len(kept.motion)] = True
     given = plan.known.mask & firm[:, None]
     # The root was put where joints reach their targets (generate/pull.py).
-    given[plan.points.in_world, layout["root_path"]] = True
+    given[plan.points.world_frames, layout["root_path"]] = True
     return given if loop else given | first_heading(layout, plan.frames)

@@ -45,8 +45,8 @@ class Points:
         return len(self.frame)
 
     @property
-    def in_world(self) -> Int[np.ndarray, "m"]:
-        """Frames of those that are in the world."""
+    def world_frames(self) -> Int[np.ndarray, "m"]:
+        """Frames of the points that are in the world; some of them more than once."""
         return self.frame[~self.relative]
 
 

@@ -68,7 +68,8 @@ class PostProcess:
     blend_s: time over which corrections fade in and out around a contact.
     most_m: no foot is moved farther in one pass; where it would need more, the foot slides.
     most_turn: likewise for its direction, as the sine of the angle about.
-    clear_m: how far over the floor toe and ankle joints of a foot in the air are when it goes fast.
+    clear_m: how far over the floor the lower joint of a foot in the air is, beside one that stands,
+        when it goes fast.
     below_m: how far below the floor foot joints may go.
     smoothing: standard deviation in frames of a Gaussian over all joint rotations, before feet are
         locked; 0 for none.
@@ -93,8 +94,8 @@ def postprocess(
     settings: PostProcess = PostProcess(),
     held: Bool[np.ndarray, "t 2"] | None = None,
 ) -> Motion:
-    """The motion with feet that do not slide while they stand, clear the floor while they do not, and
-    never sink into it.
+    """The motion with feet that do not slide while they stand, clear the floor while the other one
+    does, and never sink into it.
 
     contact_probability: of CONTACT_JOINTS, as the network predicts it. What stands by heights and
         speeds (features/contacts.py), or is low and far slower than the body, counts as well, and alone
@@ -107,8 +108,8 @@ def postprocess(
     its standing feet are. After that the legs alone are changed. For each foot, first its direction and
     then its place are corrected by the smallest smooth curve that brings the standing joints to rest
     (core/banded.py); the foot pivots about the toe while only the toe stands. Hip and knee follow by
-    two-bone inverse kinematics. A motion without contacts and fast feet, of which nothing is under the
-    floor, comes back unchanged. docs/adr/0032.
+    two-bone inverse kinematics. A motion without contacts, of which nothing is under the floor, comes
+    back unchanged. docs/adr/0032.
     Raises SettingsError when the probabilities do not fit the motion.
     """
     shape = (len(motion), len(CONTACT_JOINTS))
@@ -139,10 +140,10 @@ def _standing(
     motion = _out_of_the_floor(motion, hold[:, 0] | hold[:, 1], settings)
     motion = _on_the_floor(motion, contact, settings) if held is None else motion
     ankle, toe = _feet(motion)
+    if not contact.any() and min(ankle[..., 1].min(), toe[..., 1].min()) >= -settings.below_m:
+        return motion
     ankles, toes = contact[:, 0::2], contact[:, 1::2]
     least = _clearance(toe, ankles | toes, motion.fps, settings)
-    if not contact.any() and (np.minimum(ankle, toe)[..., 1] >= least - settings.below_m).all():
-        return motion
     foot = _locked_direction(toe - ankle, ankles & toes, hold, share, motion.fps, settings)
     shift = _locked_place(ankle, foot, contact, least, hold, share, motion.fps, settings)
     return _move_feet(motion, ankle + shift, foot)

@@ -154,7 +154,7 @@ def _point(
 ) -> None:
     """All but the contacts changed as the exactness pass will change the motion."""
     given = np.zeros(clean.shape, dtype=bool)
-    given[plan.points.in_world, layout["root_path"]] = True  # where `_reach` has put the root
+    given[plan.points.world_frames, layout["root_path"]] = True  # where `_reach` has put the root
     motion = decode(clean, skeleton, fps, given)
     change = encode_in_place(pointed(motion, plan, ITERATIONS)) - encode_in_place(motion)
     change[:, layout["contacts"]] = 0.0
