@@ -43,6 +43,11 @@ def _batch(*motions: Motion) -> tuple[torch.Tensor, torch.Tensor]:
     return features, valid
 
 
+def _clean(valid: torch.Tensor) -> torch.Tensor:
+    """Noise times of rows without noise."""
+    return torch.zeros(len(valid))
+
+
 def _changed(features: torch.Tensor, block: str, by: float = 0.1, frames=slice(None)) -> torch.Tensor:
     result = features.clone()
     result[:, frames, LAYOUT[block]] += by
@@ -82,12 +87,13 @@ def test_joints_of_rotations_that_no_motion_has(seed):
 
 def test_the_truth_costs_nothing():
     target, valid = _batch(moving(30), moving(20, seed=1), still(10))
-    terms = _loss()(target, target, valid)
+    terms = _loss()(target, target, valid, _clean(valid))
     assert set(terms) == TERMS
     assert terms["features"] == 0
     assert terms["position"] < 1e-10
     assert terms["velocity"] < 1e-7
     assert terms["acceleration"] < 1e-4
+    assert terms["contact"] < 1e-7
     assert terms["ground"] < 1e-12
 
 
@@ -115,8 +121,8 @@ def test_what_each_mistake_costs(block, frames, raised):
     """A body standing still turns with 0.1 rad/s more, and so on: which terms notice?"""
     motion = still(20) if "contact" in raised else concatenate([moving(30), still(20)])
     target, valid = _batch(motion)
-    before = _loss()(target, target, valid)
-    after = _loss()(_changed(target, block, frames=frames), target, valid)
+    before = _loss()(target, target, valid, _clean(valid))
+    after = _loss()(_changed(target, block, frames=frames), target, valid, _clean(valid))
     risen = {name for name in TERMS - {"total"} if after[name] > before[name] + 1e-6}
     assert risen - {"contact"} == raised - {"contact"}
     assert "contact" not in raised or "contact" in risen
@@ -130,7 +136,7 @@ def test_every_term_by_its_formula():
     rng = np.random.default_rng(0)
     noise = torch.from_numpy(rng.normal(scale=0.05, size=predicted.shape).astype(np.float32))
     predicted[..., LAYOUT["rotations"]] += noise[..., LAYOUT["rotations"]]
-    terms = _loss()(predicted, target, valid)
+    terms = _loss()(predicted, target, valid, _clean(valid))
     joints, velocities = (x[0].numpy() for x in _loss()._joints(predicted))
     wanted, wanted_velocities = (x[0].numpy() for x in _loss()._joints(target))
     position = np.mean(np.sum((joints - wanted)[:, 1:] ** 2, axis=-1))
@@ -139,7 +145,8 @@ def test_every_term_by_its_formula():
     acceleration = np.mean(np.sum(jolt**2, axis=-1))
     stands = target[0, :-1, LAYOUT["contacts"]].numpy().astype(bool)
     feet = [SK.index(name) for name in CONTACT_JOINTS]
-    contact = np.sum(velocities[:, feet] ** 2, axis=-1)[stands].mean()
+    speed, true_speed = (np.linalg.norm(v[:, feet], axis=-1) for v in (velocities, wanted_velocities))
+    contact = (np.maximum(speed - true_speed, 0)[stands] ** 2).mean()
     column = np.ones(LAYOUT.size)
     column[: LAYOUT["rotations"].start] = 3.0
     square = (predicted - target)[0].numpy() ** 2 * column / column.mean()
@@ -160,14 +167,35 @@ def test_every_term_by_its_formula():
 
 
 def test_contact_is_the_speed_of_feet_that_stand():
-    """Standing feet dragged along at 0.5 m/s: (0.5 m/s)^2, and nothing for a body in the air."""
+    """Standing feet dragged along at 0.5 m/s: (0.5 m/s)^2, half of it where half of the power is noise
+    and nothing where all of it is, and nothing for a body in the air."""
     target, valid = _batch(still(20))
     predicted = target.clone()
     predicted[..., LAYOUT["root_velocity"].start] += 0.5
-    assert float(_loss()(predicted, target, valid)["contact"]) == pytest.approx(0.25, rel=1e-4)
+    assert float(_loss()(predicted, target, valid, _clean(valid))["contact"]) == pytest.approx(
+        0.25, rel=1e-4
+    )
+    for time, contact in ((0.5, 0.125), (1.0, 0.0)):
+        found = _loss()(predicted, target, valid, torch.tensor([time]))["contact"]
+        assert float(found) == pytest.approx(contact, abs=1e-6)
     flying = target.clone()
     flying[..., LAYOUT["contacts"]] = 0
-    assert float(_loss()(predicted, flying, valid)["contact"]) == 0
+    assert float(_loss()(predicted, flying, valid, _clean(valid))["contact"]) == 0
+
+
+def test_feet_that_slide_in_truth_may_slide_as_fast():
+    """Dragged at 0.3 m/s in truth: nothing for 0.3 and for 0, (0.2 m/s)^2 for 0.5."""
+    still_feet, valid = _batch(still(20))
+    column = LAYOUT["root_velocity"].start
+    made = {speed: still_feet.clone() for speed in (0.0, 0.3, 0.5)}
+    for speed, features in made.items():
+        features[..., column] += speed
+    target = made[0.3].clone()
+    target[..., LAYOUT["joint_velocities"]].unflatten(-1, (-1, 3))[..., 0] += 0.3
+    costs = {
+        speed: float(_loss()(f, target, valid, _clean(valid))["contact"]) for speed, f in made.items()
+    }
+    assert costs == pytest.approx({0.0: 0.0, 0.3: 0.0, 0.5: 0.04}, abs=1e-5)
 
 
 def test_ground_is_the_depth_of_feet_under_the_floor():
@@ -176,17 +204,22 @@ def test_ground_is_the_depth_of_feet_under_the_floor():
     ankle = float(SK.rest_positions_m[SK.index("left_ankle"), 1] + STANDING_M)
     assert 0.01 < ankle < 0.2
     expected = (0.2**2 + (0.2 - ankle) ** 2) / 2
-    found = _loss()(_changed(target, "root_height", -0.2), target, valid)["ground"]
+    found = _loss()(_changed(target, "root_height", -0.2), target, valid, _clean(valid))["ground"]
     assert float(found) == pytest.approx(expected, rel=1e-3)
-    assert float(_loss()(_changed(target, "root_height", 0.2), target, valid)["ground"]) == 0
+    assert (
+        float(_loss()(_changed(target, "root_height", 0.2), target, valid, _clean(valid))["ground"])
+        == 0
+    )
 
 
 def test_a_foot_may_be_under_the_floor_where_the_true_one_is():
     target, valid = _batch(still(20))
     sunk = _changed(target, "root_height", -0.2)
-    assert float(_loss()(sunk, sunk, valid)["ground"]) < 1e-12
+    assert float(_loss()(sunk, sunk, valid, _clean(valid))["ground"]) < 1e-12
     deeper = _changed(target, "root_height", -0.3)
-    assert float(_loss()(deeper, sunk, valid)["ground"]) == pytest.approx(0.1**2, rel=1e-3)
+    assert float(_loss()(deeper, sunk, valid, _clean(valid))["ground"]) == pytest.approx(
+        0.1**2, rel=1e-3
+    )
 
 
 @pytest.mark.parametrize("name", ["position", "velocity", "acceleration", "contact", "ground"])
@@ -195,9 +228,9 @@ def test_each_weight_weighs_its_own_term(name):
     predicted = _changed(target, "rotations", 0.05)
     predicted[..., LAYOUT["root_height"]] -= 0.1
     predicted[..., LAYOUT["root_velocity"]] += 0.3
-    base = _loss()(predicted, target, valid)
+    base = _loss()(predicted, target, valid, _clean(valid))
     weights = replace(LossWeights(), **{name: getattr(LossWeights(), name) + 2.0})
-    terms = _loss(weights)(predicted, target, valid)
+    terms = _loss(weights)(predicted, target, valid, _clean(valid))
     assert float(terms["total"] - base["total"]) == pytest.approx(2 * float(base[name]), rel=1e-3)
     assert float(base[name]) > 1e-3
 
@@ -221,10 +254,10 @@ def test_the_shipped_weights():
 def test_padding_costs_nothing():
     target, valid = _batch(moving(30), moving(20, seed=1))
     predicted = _changed(target, "rotations", 0.05)
-    clean = _loss()(predicted, target, valid)
+    clean = _loss()(predicted, target, valid, _clean(valid))
     for spoiled in (predicted, target):
         spoiled[1, 20:] = 50.0
-    again = _loss()(predicted, target, valid)
+    again = _loss()(predicted, target, valid, _clean(valid))
     for name in TERMS:
         assert float(again[name]) == pytest.approx(float(clean[name]), rel=1e-6), name
 
@@ -235,15 +268,17 @@ def test_every_frame_counts_the_same_whatever_clip_it_is_in():
     for motions in ((long, short), (long,), (short,)):
         target, valid = _batch(*motions)
         wrong = target + torch.where(torch.arange(len(target[0]))[:, None] < 5, 0.1, 0.0)
-        values.append(float(_loss()(wrong, target, valid)["position"]))
+        values.append(float(_loss()(wrong, target, valid, _clean(valid))["position"]))
     assert values[0] == pytest.approx((40 * values[1] + 10 * values[2]) / 50, rel=1e-4)
 
 
 def test_normalisation_is_undone_before_kinematics():
     target, valid = _batch(moving(20))
     predicted = _changed(target, "rotations", 0.05)
-    plain = _loss()(predicted, target, valid)
-    normalized = _loss(mean=0.5, std=2.0)((predicted - 0.5) / 2, (target - 0.5) / 2, valid)
+    plain = _loss()(predicted, target, valid, _clean(valid))
+    normalized = _loss(mean=0.5, std=2.0)(
+        (predicted - 0.5) / 2, (target - 0.5) / 2, valid, _clean(valid)
+    )
     for name in ("position", "velocity", "acceleration", "contact", "ground"):
         assert float(normalized[name]) == pytest.approx(float(plain[name]), rel=1e-3), name
     assert float(normalized["features"]) == pytest.approx(float(plain["features"]) / 4, rel=1e-4)
@@ -252,13 +287,15 @@ def test_normalisation_is_undone_before_kinematics():
 def test_one_everywhere_is_an_error_of_one_and_the_root_counts_more():
     target, valid = _batch(still(8))
     only = LossWeights(root=3.0, position=0, velocity=0, acceleration=0, contact=0, ground=0)
-    terms = _loss(only)(target + 1, target, valid)
+    terms = _loss(only)(target + 1, target, valid, _clean(valid))
     assert set(terms) == {"features", "total"}
     assert float(terms["features"]) == pytest.approx(1.0, rel=1e-5)
-    root = float(_loss(only)(_changed(target, "root_height"), target, valid)["features"])
+    root = float(_loss(only)(_changed(target, "root_height"), target, valid, _clean(valid))["features"])
     other = target.clone()
     other[..., LAYOUT["rotations"].start] += 0.1
-    assert root == pytest.approx(3 * float(_loss(only)(other, target, valid)["features"]), rel=1e-4)
+    assert root == pytest.approx(
+        3 * float(_loss(only)(other, target, valid, _clean(valid))["features"]), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("kind", ["truth", "random", "zero", "large"])
@@ -271,7 +308,7 @@ def test_gradients_are_finite(kind):
         "zero": torch.zeros_like(target),  # 6D rotations of length zero
         "large": 100 * torch.randn(target.shape, generator=generator),
     }[kind].requires_grad_()
-    terms = _loss()(predicted, target, valid)
+    terms = _loss()(predicted, target, valid, _clean(valid))
     terms["total"].backward()
     assert torch.isfinite(terms["total"])
     assert torch.isfinite(predicted.grad).all()

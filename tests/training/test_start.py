@@ -112,7 +112,7 @@ def test_less_guidance_for_places_and_more_for_gestures():
     teacher = GuidedTeacher(changed_model("nested"), 1.0, shape, 20.0)
     layout, time = FeatureLayout.of(canonical_skeleton()), torch.arange(200) / 20.0
     place = torch.zeros(layout.size, dtype=torch.bool)
-    place[layout["root_path"]] = place[layout["root_heading"]] = True
+    place[layout["root_path"]] = place[layout["root_velocity"]] = True
     valid = torch.arange(200)[None] < 180
     for hertz, factor in ((0.05, 1.0), (1.0, 1.8), (10.0, 1.0)):
         wave = torch.cos(2 * torch.pi * hertz * time)[None, :, None].expand(1, 200, layout.size)

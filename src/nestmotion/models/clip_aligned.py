@@ -113,9 +113,11 @@ class ClipAligned(Denoiser):
         from_text = torch.rand(len(motion), generator=generator).to(motion.device) < 0.5
         if not self.training:
             from_text = torch.ones_like(from_text)
-        latent = torch.where((from_text & has_text)[:, None], text, motion)
+        from_text &= has_text
+        latent = torch.where(from_text[:, None], text, motion)
         clean = self.decode_motion(latent, targets.valid).float()
-        terms = loss(clean, targets.features, targets.valid)
+        # A text says no more of when feet stand than noise does.
+        terms = loss(clean, targets.features, targets.valid, from_text.float())
         total = terms.pop("total")
         sentence = targets.condition.sentence
         extra = {

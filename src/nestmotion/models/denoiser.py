@@ -113,7 +113,7 @@ class Denoiser(nn.Module):
         """
         noisy, time, known = self.add_noise(targets, generator)
         found = self.denoise(noisy, time, known, targets.valid, targets.condition)
-        return loss(found.clean.float(), targets.features, targets.valid)
+        return loss(found.clean.float(), targets.features, targets.valid, time)
 
     def add_noise(
         self,

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from nestmotion.core.kinematics import forward_kinematics
+from nestmotion.core.noise import signal_and_noise
 from nestmotion.core.rotations import (
     quat_apply,
     quat_from_matrix,
@@ -29,7 +30,7 @@ class LossWeights:
     position: squared error of joint positions by kinematics, m^2.
     velocity: of joint velocities by kinematics, (m/s)^2.
     acceleration: of joint accelerations by kinematics, (m/s^2)^2.
-    contact: squared speed of feet that stand, (m/s)^2.
+    contact: squared speed by which feet that stand go faster than they do in truth, (m/s)^2.
     ground: squared depth of feet under the floor, m^2.
 
     Of nested alone (models/alignment.py):
@@ -79,13 +80,19 @@ class MotionLoss(torch.nn.Module):
         predicted: Float[Tensor, "b t f"],
         target: Float[Tensor, "b t f"],
         valid: Bool[Tensor, "b t"],
+        time: Float[Tensor, "b"],
     ) -> dict[str, Tensor]:
-        """Each term unweighted, and "total", their weighted sum; means over valid frames."""
+        """Each term unweighted, and "total", their weighted sum; means over valid frames.
+
+        time: the noise times that were predicted from. What goes through kinematics counts by the
+        signal's share of the power: where there is hardly anything but noise the best prediction is the
+        mean of all features that are possible, and its joints are nobody's (docs/adr/0033).
+        """
         w = self.weights
         square = ((predicted - target) ** 2 * self.column_weight).mean(dim=-1)
         terms = {"features": square[valid].mean()}
         if w.position or w.velocity or w.acceleration or w.contact or w.ground:
-            terms |= self._kinematic_terms(predicted, target, valid)
+            terms |= self._kinematic_terms(predicted, target, valid, time)
         total = sum(getattr(w, name) * value for name, value in terms.items())
         return {**terms, "total": total}
 
@@ -112,7 +119,9 @@ class MotionLoss(torch.nn.Module):
         }
         return {**terms, "total": sum(getattr(w, name) * value for name, value in terms.items())}
 
-    def _kinematic_terms(self, predicted: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
+    def _kinematic_terms(
+        self, predicted: Tensor, target: Tensor, valid: Tensor, time: Tensor
+    ) -> dict[str, Tensor]:
         layout, both_valid = self.layout, valid[:, 1:] & valid[:, :-1]
         full = predicted * self.std + self.mean
         found, found_velocity = self._joints(full)
@@ -123,18 +132,22 @@ class MotionLoss(torch.nn.Module):
         velocity_error = (found_velocity - wanted_velocity).square().sum(dim=-1).mean(dim=-1)
         jolt = ((found_velocity - wanted_velocity).diff(dim=1) * self.fps).square().sum(dim=-1)
         three_valid = both_valid[:, 1:] & both_valid[:, :-1]
-        speed = found_velocity[..., self.feet, :].square().sum(dim=-1)
+        speed, true_speed = (
+            v[..., self.feet, :].norm(dim=-1) for v in (found_velocity, wanted_velocity)
+        )
+        slides = (speed - true_speed).clamp(min=0.0).square()
         stands = true[:, :-1, layout["contacts"]] * both_valid[..., None]
         # A true foot under the floor (soft ground, noise) may be followed there.
         true_feet = wanted[..., [j - 1 for j in self.feet], 1] + true[..., layout["root_height"]]
         feet = found[..., self.feet, 1] + full[..., layout["root_height"]]
         under = (true_feet.clamp(max=0.0) - feet).clamp(min=0.0).square()
+        power = signal_and_noise(time)[0][:, None] ** 2
         return {
-            "position": error[valid].mean(),
-            "velocity": velocity_error[both_valid].mean(),
-            "acceleration": jolt.mean(dim=-1)[three_valid].mean(),
-            "contact": (speed * stands).sum() / stands.sum().clamp(min=1.0),
-            "ground": under.mean(dim=-1)[valid].mean(),
+            "position": (power * error)[valid].mean(),
+            "velocity": (power * velocity_error)[both_valid].mean(),
+            "acceleration": (power * jolt.mean(dim=-1))[three_valid].mean(),
+            "contact": (power[..., None] * slides * stands).sum() / stands.sum().clamp(min=1.0),
+            "ground": (power * under.mean(dim=-1))[valid].mean(),
         }
 
     def _joints(

@@ -203,7 +203,7 @@ class Nested(Denoiser):
         with torch.no_grad():
             clean = self._through_tokens(noisy, time, known, targets.valid, targets.condition).clean
         refined = self.detail(noisy, clean, known, time, targets.valid)
-        return loss(refined.float(), targets.features, targets.valid)
+        return loss(refined.float(), targets.features, targets.valid, time)
 
     def loss_terms(
         self, targets: Targets, loss: MotionLoss, generator: torch.Generator
@@ -212,7 +212,7 @@ class Nested(Denoiser):
         and `order`, weighted as in LossWeights."""
         noisy, time, known = self.add_noise(targets, generator)
         found = self._run(noisy, time, known, targets.valid, targets.condition)
-        terms = loss(found.clean.float(), targets.features, targets.valid)
+        terms = loss(found.clean.float(), targets.features, targets.valid, time)
         total = terms.pop("total")
         # Under noise there is little to recognise: a clip counts by its signal's share of the power.
         weight = torch.cos(time * (torch.pi / 2)) ** 2

@@ -73,7 +73,7 @@ class GuidanceShape:
     """How much guidance is learned for what, as a share of `TrainConfig.learn_guidance`
     (docs/adr/0026).
 
-    place: for the columns that say where the root is and how it faces.
+    place: for the columns that say where the root is and how fast it goes.
     gestures: for what changes about 0.5 to 3 times a second in all other columns.
     """
 

@@ -63,7 +63,7 @@ class GuidedTeacher:
             result = result + (shape.gestures - 1) * (quick - slow)
         if shape.place != 1:
             result = result.clone()
-            for name in ("root_path", "root_heading"):
+            for name in ("root_path", "root_velocity"):
                 result[..., layout[name]] = shape.place * difference[..., layout[name]]
         return result
 
