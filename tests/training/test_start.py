@@ -17,7 +17,7 @@ from nestmotion.features import FeatureLayout
 from nestmotion.generate import Bundle, TextToMotion, default_bundle_path
 from nestmotion.generate.beginning import facing_ahead
 from nestmotion.models import Conditioned, Denoiser, ModelConfig, Targets, build_model
-from nestmotion.training.config import GuidanceShape, TrainConfig
+from nestmotion.training.config import DataConfig, GuidanceShape, TrainConfig
 from nestmotion.training.data import TrainingData
 from nestmotion.training.distil import GuidedTeacher
 from nestmotion.training.run_folder import read_config, training_record
@@ -29,7 +29,7 @@ from nestmotion.training.start import (
     load_start,
     start_normalizer,
 )
-from synthetic_batches import changed_model, loaded_model, motion_loss, targets
+from synthetic_batches import SMALL, changed_model, loaded_model, motion_loss, targets
 
 SHIPPED = str(default_bundle_path())
 PROMPT = "a person walks to the left"
@@ -132,6 +132,31 @@ def test_guidance_of_no_shape_is_the_same_for_all():
 
 
 @torch.no_grad()
+def test_sides_are_told_apart_in_the_limbs():
+    """Half of what tells a text from the one beside the mirror image is wanted on top; where both are
+    the same, and where nothing stands beside, as in validation, nothing is."""
+    model = changed_model("nested", replace(SMALL, dropout=0.0)).train()
+    clips = targets((32, 27, 32, 27), without_text=())
+    teacher = GuidedTeacher(copy.deepcopy(model), 1.0, GuidanceShape(sides=0.5), 20.0)
+    loss, generator = motion_loss(), torch.Generator()
+    terms = teacher.terms(model, clips, loss, generator.manual_seed(0))
+    noisy, time, known = model.add_noise(clips, generator.manual_seed(0))
+    told, other = (
+        model.denoise(noisy, time, known, clips.valid, clips.condition.rows(torch.tensor(rows))).clean
+        for rows in ([0, 1, 2, 3], [2, 3, 0, 1])
+    )
+    wanted = 0.5 * (told - other)
+    wanted[..., : FeatureLayout.of(canonical_skeleton())["rotations"].start] = 0.0
+    expected = (wanted**2 * loss.column_weight).mean(dim=-1)[clips.valid].mean()
+    assert float(expected) > 1e-6
+    assert float(terms["features"]) == pytest.approx(float(expected), rel=1e-4)
+    alike = replace(clips, condition=clips.condition.rows(torch.tensor([0, 1, 0, 1])))
+    for student, seen in ((model, alike), (copy.deepcopy(model).eval(), clips)):
+        terms = teacher.terms(student, seen, loss, generator.manual_seed(0))
+        assert float(terms["features"]) == pytest.approx(0.0, abs=1e-9)
+
+
+@torch.no_grad()
 def test_one_reading_comes_near_two(taught, bundle, config, composed_data):
     before, after = (loaded_model(folder, config) for folder in (bundle, taught))
     (batch,) = composed_data.validation_batches(100)
@@ -227,6 +252,16 @@ def test_weights_keep_the_normalizer_they_know(config, run, bundle, corpus, enco
         (
             {"start_from": SHIPPED, "learn_guidance": 4.0, "teacher": "no"},
             "no/checkpoint.safetensors: no checkpoint there; train first",
+        ),
+        (
+            {
+                "start_from": SHIPPED,
+                "learn_guidance": 4.0,
+                "guidance_shape": GuidanceShape(sides=0.5),
+                "data": DataConfig(twins=False),
+            },
+            "guidance of sides is learned from clips beside their mirror images; leave --data.twins "
+            "on, or --guidance-shape.sides out",
         ),
         (
             {"learn_detail": True},

@@ -75,10 +75,13 @@ class GuidanceShape:
 
     place: for the columns that say where the root is and how fast it goes.
     gestures: for what changes about 0.5 to 3 times a second in all other columns.
+    sides: for what a text makes of the limbs beside the same text with its sides swapped, on top of the
+        rest (docs/adr/0034).
     """
 
     place: float = 1.0
     gestures: float = 1.0
+    sides: float = 0.0
 
 
 @dataclass(frozen=True)

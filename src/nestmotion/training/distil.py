@@ -3,7 +3,7 @@
 Classifier-free guidance weighs a prediction with text against one without. A network can learn to
 predict the outcome (Meng et al., "On Distillation of Guided Diffusion Models", CVPR 2023), for one
 guidance; docs/adr/0019. What is learned may be shaped: less of it for places, more for gestures;
-docs/adr/0026.
+docs/adr/0026. Which side a text names may be guided by itself; docs/adr/0034.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nestmotion.core.skeleton import canonical_skeleton
 from nestmotion.features import FeatureLayout
-from nestmotion.models import Denoiser, MotionLoss, Targets
+from nestmotion.models import Condition, Denoiser, MotionLoss, Targets
 from nestmotion.training.config import GuidanceShape
 
 __all__ = ["GuidedTeacher"]
@@ -50,6 +50,13 @@ class GuidedTeacher:
         found = student.denoise(noisy, time, known, valid, condition).clean.float()
         # Where a clip has no text, both readings are one.
         wanted = bare + self.text_weight * self._shaped(told - bare, valid)
+        # Validation clips have no mirror image beside them.
+        if self.shape.sides and student.training:
+            with torch.no_grad():
+                other = self.model.denoise(noisy, time, known, valid, _swapped(condition)).clean.float()
+            limbs = FeatureLayout.of(canonical_skeleton())["rotations"].start
+            weight = self.text_weight * self.shape.sides
+            wanted[..., limbs:] += weight * (told - other)[..., limbs:]
         return loss.imitation(found, wanted, valid)
 
     def _shaped(
@@ -66,6 +73,13 @@ class GuidedTeacher:
             for name in ("root_path", "root_velocity"):
                 result[..., layout[name]] = shape.place * difference[..., layout[name]]
         return result
+
+
+def _swapped(condition: Condition) -> Condition:
+    """The texts of the clips' mirror images, which are the other half of a batch (training/data.py):
+    the same with sides swapped, or the same where none is named."""
+    half = len(condition.has_text) // 2
+    return condition.rows(torch.arange(2 * half, device=condition.has_text.device).roll(half))
 
 
 def _smooth(

@@ -48,6 +48,11 @@ def check_start(config: TrainConfig) -> None:
         )
     if config.teacher and not config.learn_guidance:
         raise TrainingError("a teacher's guidance is learned; say which with --learn-guidance")
+    if config.learn_guidance and config.guidance_shape.sides and not config.data.twins:
+        raise TrainingError(
+            "guidance of sides is learned from clips beside their mirror images; leave --data.twins "
+            "on, or --guidance-shape.sides out"
+        )
     for folder in filter(None, (config.start_from, config.teacher)):
         if is_bundle(Path(folder)):
             Bundle.open(Path(folder))
