@@ -166,6 +166,16 @@ def test_every_term_by_its_formula():
     assert ground > 1e-7
 
 
+def test_half_the_power_is_half_of_what_goes_through_kinematics():
+    target, valid = _batch(moving(20), still(20))
+    predicted = _changed(_changed(target, "rotations", 0.05), "root_velocity", 0.5)
+    predicted[..., LAYOUT["root_height"]] -= 0.1
+    clean, noisy = (_loss()(predicted, target, valid, t + _clean(valid)) for t in (0.0, 0.5))
+    share = {name: float(noisy[name] / clean[name]) for name in TERMS - {"total"}}
+    halves = dict.fromkeys(TERMS - {"total"}, 0.5)
+    assert share == pytest.approx(halves | {"features": 1.0}, rel=1e-5)
+
+
 def test_contact_is_the_speed_of_feet_that_stand():
     """Standing feet dragged along at 0.5 m/s: (0.5 m/s)^2, half of it where half of the power is noise
     and nothing where all of it is, and nothing for a body in the air."""

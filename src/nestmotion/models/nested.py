@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from nestmotion.core.noise import signal_and_noise
 from nestmotion.models.alignment import (
     Aligned,
     Aligner,
@@ -215,7 +216,7 @@ class Nested(Denoiser):
         terms = loss(found.clean.float(), targets.features, targets.valid, time)
         total = terms.pop("total")
         # Under noise there is little to recognise: a clip counts by its signal's share of the power.
-        weight = torch.cos(time * (torch.pi / 2)) ** 2
+        weight = signal_and_noise(time)[0] ** 2
         pooled = _children_mean(found.coarse, found.coarse_valid, found.coarse.shape[1])[:, 0]
         extra = {
             "sentence": sentence_contrast(
